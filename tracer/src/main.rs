@@ -1,0 +1,7 @@
+//! The `sigwhy` binary: parse, run, exit code. All else is in the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    sigwhy::cli::main()
+}
