@@ -6,12 +6,14 @@
 //! the init that it is over.
 
 use aya_ebpf::{
+    EbpfContext,
     macros::{btf_tracepoint, fentry, fexit, kprobe, kretprobe, raw_tracepoint},
     programs::{
         BtfTracePointContext, FEntryContext, FExitContext, ProbeContext, RawTracePointContext,
         RetProbeContext,
     },
 };
+use aya_log_ebpf::warn;
 use tracer_common::facts::{self, Cgroups, PidLevels, hook, kind, zap};
 
 use crate::{
@@ -45,14 +47,14 @@ pub fn zap_kretprobe(_ctx: RetProbeContext) -> u32 {
 }
 
 #[btf_tracepoint(function = "sched_process_wait")]
-pub fn wait_tp_btf(_ctx: BtfTracePointContext) -> u32 {
-    wait::<Typed>();
+pub fn wait_tp_btf(ctx: BtfTracePointContext) -> u32 {
+    wait::<Typed>(&ctx);
     0
 }
 
 #[raw_tracepoint(tracepoint = "sched_process_wait")]
-pub fn wait_raw_tp(_ctx: RawTracePointContext) -> i32 {
-    wait::<Probed>();
+pub fn wait_raw_tp(ctx: RawTracePointContext) -> i32 {
+    wait::<Probed>(&ctx);
     0
 }
 
@@ -79,7 +81,7 @@ fn step<R: Read>(hook: u32, phase: u32) {
 /// `wait4()` fires this before it sleeps, once per turn of the zap's loop; the
 /// first turn is recorded.
 #[inline(always)]
-fn wait<R: Read>() {
+fn wait<R: Read>(ctx: &impl EbpfContext) {
     let Some(account) = Account::open(hook::SCHED_PROCESS_WAIT) else {
         return;
     };
@@ -96,8 +98,10 @@ fn wait<R: Read>() {
     if unsafe { ZAPPING.get(&tgid) }.is_some_and(|known| *known == start) {
         return account.filtered();
     }
-    // A full map costs the exact end of this zap, not its beginning.
-    let _ = ZAPPING.insert(&tgid, &start, 0);
+    if ZAPPING.insert(&tgid, &start, 0).is_err() {
+        // Costs the exact end of this zap, and repeats its beginning.
+        warn!(ctx, "no room to remember the zap of init {}", tgid);
+    }
     record(account, task, zap::WAIT);
 }
 
