@@ -3,6 +3,8 @@
 
 /// The highest signal number (`_NSIG`).
 pub const SIGNAL_MAX: u32 = 64;
+/// The last standard signal.
+pub const SIGMAX_STANDARD: u32 = 31;
 /// The first real-time signal in the kernel's counting (`SIGRTMIN`).
 pub const SIGRTMIN: u32 = 32;
 
