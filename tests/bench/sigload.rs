@@ -6,7 +6,7 @@
 //! what is left is the cost of sending plus the cost of whoever is watching.
 //!
 //! ```text
-//! sigload flood COUNT SIGNAL          as fast as possible, in ten batches
+//! sigload flood COUNT SIGNAL          as fast as possible, in twenty batches
 //! sigload paced RATE SECONDS SIGNAL   RATE signals a second
 //! sigload interrupt PID               one SIGINT (a shell is not always there)
 //! ```
@@ -22,7 +22,7 @@ const SIGINT: i32 = 2;
 const SIG_IGN: usize = 1;
 /// What signal(2) returns on failure.
 const SIG_ERR: usize = usize::MAX;
-const BATCHES: u64 = 10;
+const BATCHES: u64 = 20;
 
 unsafe extern "C" {
     fn kill(pid: i32, signal: i32) -> i32;

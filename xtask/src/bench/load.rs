@@ -13,6 +13,7 @@ pub const SIGNAL: u32 = 10;
 pub struct Load(PathBuf);
 
 /// What a flood measured.
+#[derive(Clone, Copy)]
 pub struct Flood {
     /// Signals sent.
     pub sent: u64,

@@ -33,6 +33,8 @@ pub struct Numbers {
     pub min_ns: f64,
     /// The median over the rounds of its median to that of nobody watching.
     pub ratio: f64,
+    /// The same of the rounds' fastest batches, which a busy machine hardly moves.
+    pub min_ratio: f64,
     pub sent: u64,
     /// `None` for nobody.
     pub seen: Option<Seen>,
@@ -88,15 +90,9 @@ pub fn run(bench: &Bench<'_>, contestants: Vec<Contestant>) -> Result<Vec<Row>> 
             }
         }
     }
-    let bare: Vec<f64> = entries
+    let bare: Vec<Flood> = entries
         .first()
-        .map(|entry| {
-            entry
-                .turns
-                .iter()
-                .map(|(flood, _)| flood.median_ns)
-                .collect()
-        })
+        .map(|entry| entry.turns.iter().map(|(flood, _)| *flood).collect())
         .unwrap_or_default();
     entries.into_iter().map(|entry| row(entry, &bare)).collect()
 }
@@ -115,7 +111,7 @@ fn turn(bench: &Bench<'_>, contestant: &Contestant) -> Result<(Flood, Seen)> {
     Ok((flood, seen))
 }
 
-fn row(entry: Entry, bare: &[f64]) -> Result<Row> {
+fn row(entry: Entry, bare: &[Flood]) -> Result<Row> {
     let contestant = entry.contestant;
     let result = if let Some(why) = contestant.skipped {
         Outcome::Skipped(why.to_owned())
@@ -131,13 +127,15 @@ fn row(entry: Entry, bare: &[f64]) -> Result<Row> {
     })
 }
 
-fn numbers(contestant: &Contestant, turns: &[(Flood, Seen)], bare: &[f64]) -> Result<Numbers> {
+fn numbers(contestant: &Contestant, turns: &[(Flood, Seen)], bare: &[Flood]) -> Result<Numbers> {
     let medians: Vec<f64> = turns.iter().map(|(flood, _)| flood.median_ns).collect();
-    let ratios: Vec<f64> = medians
-        .iter()
-        .zip(bare)
-        .map(|(ns, bare)| ns / bare)
-        .collect();
+    let ratio = |of: fn(&Flood) -> f64| {
+        let pairs = turns.iter().zip(bare);
+        let ratios: Vec<f64> = pairs
+            .map(|((flood, _), bare)| of(flood) / of(bare))
+            .collect();
+        median(&ratios)
+    };
     let min_ns = turns.iter().map(|(flood, _)| flood.min_ns);
     let seen = contestant.argv.is_some().then(|| Seen {
         kept: turns.iter().map(|(_, seen)| seen.kept).sum(),
@@ -146,7 +144,8 @@ fn numbers(contestant: &Contestant, turns: &[(Flood, Seen)], bare: &[f64]) -> Re
     Ok(Numbers {
         median_ns: median(&medians)?,
         min_ns: min_ns.fold(f64::INFINITY, f64::min),
-        ratio: median(&ratios)?,
+        ratio: ratio(|flood| flood.median_ns)?,
+        min_ratio: ratio(|flood| flood.min_ns)?,
         sent: turns.iter().map(|(flood, _)| flood.sent).sum(),
         seen,
     })
