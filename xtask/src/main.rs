@@ -33,7 +33,8 @@ usage: cargo xtask COMMAND
   build [--debug]                    build sigwhy and print where it is
   demo                               build, then show why `kill 1` in a container does nothing
   run -- ARGS                        build, then run `sigwhy ARGS` as root
-  test [--full] [--deny] [FILTER]    every check that CI makes; FILTER: only matching tests
+  test [--full] [--deny] [--seed S] [FILTER]
+                                     every check that CI makes; FILTER: only matching tests
   fuzz-kernel [--runs N] [--seed S]  compare the model with this kernel on random signals
   bench [--quick] [--markdown FILE]  what tracing costs, beside other tracers
 

@@ -28,15 +28,18 @@ impl Report {
     }
 
     /// Runs a stage. A failure does not keep the next ones from running, so
-    /// that one run shows all there is to mend.
-    pub fn stage(&mut self, name: &'static str, body: impl FnOnce() -> Result<()>) {
+    /// that one run shows all there is to mend. Returns whether it passed, for a
+    /// stage that the next ones cannot do without.
+    pub fn stage(&mut self, name: &'static str, body: impl FnOnce() -> Result<()>) -> bool {
         eprintln!("\nxtask: === {name}");
         let start = Instant::now();
         let outcome = match body() {
             Ok(()) => Outcome::Passed,
             Err(Failure::Task(why) | Failure::Usage(why)) => Outcome::Failed(why),
         };
+        let passed = matches!(outcome, Outcome::Passed);
         self.end(name, start.elapsed(), outcome);
+        passed
     }
 
     /// Notes a stage that cannot run here.
@@ -95,11 +98,11 @@ mod tests {
     fn a_failure_lets_the_rest_run_and_fails_the_whole() {
         let mut report = Report::new(false);
         let mut ran = false;
-        report.stage("one", || fail("broken"));
-        report.stage("two", || {
+        assert!(!report.stage("one", || fail("broken")));
+        assert!(report.stage("two", || {
             ran = true;
             Ok(())
-        });
+        }));
         assert!(ran);
         assert!(!report.finish());
     }
