@@ -4,7 +4,7 @@ use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context as _;
+use anyhow::anyhow;
 use clap_mangen::Man;
 
 /// Print the manual page.
@@ -29,8 +29,8 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         Some(dir) => {
             std::fs::create_dir_all(&dir)
                 .and_then(|()| clap_mangen::generate_to(super::command(), &dir))
-                .with_context(|| {
-                    format!("cannot write the manual to {dir:?}: name a directory you may write to")
+                .map_err(|error| {
+                    anyhow!("cannot write the manual to {dir:?}: {error}; name another directory")
                 })?;
         }
     }

@@ -44,13 +44,17 @@ pub fn release(release: &Text, arch: &str) -> Check {
     }
 }
 
-pub fn btf(btf: Result<Btf, BtfError>) -> Check {
+/// `is_given`: whether the user named the file.
+pub fn btf(btf: Result<Btf, BtfError>, is_given: bool) -> Check {
     let check = |status, detail: String| Check::new(GROUP, "btf", "BTF", status, detail);
     match btf {
-        Err(error) => check(Status::Fail, error.to_string()).remedy(
-            "boot a kernel built with CONFIG_DEBUG_INFO_BTF=y (all current distributions' are), \
-             mount /sys, or give this kernel's types with --btf FILE",
-        ),
+        Err(error) => check(Status::Fail, error.to_string()).remedy(match is_given {
+            true => "leave --btf out, or give it the unpacked vmlinux of the running kernel",
+            false => {
+                "boot a kernel built with CONFIG_DEBUG_INFO_BTF=y (all current distributions' \
+                 are), mount /sys, or give this kernel's types with --btf FILE"
+            }
+        }),
         Ok(btf) => match btf.tracepoint_params(TRACEPOINT) {
             None => check(
                 Status::Fail,
@@ -72,18 +76,19 @@ pub fn btf(btf: Result<Btf, BtfError>) -> Check {
     }
 }
 
-/// `text`: e.g. `none [integrity] confidentiality`, the mode in brackets.
-pub fn lockdown(text: &Text) -> Check {
+/// `text`: e.g. `none [integrity] confidentiality`, the mode in brackets;
+/// `cmdline`: `/proc/cmdline`, a weaker witness where securityfs is not mounted,
+/// as in most containers.
+pub fn lockdown(text: &Text, cmdline: &str) -> Check {
     let check = |status, detail: String| Check::new(GROUP, "lockdown", "lockdown", status, detail);
-    let Ok(text) = text else {
-        return check(
-            Status::Info,
-            "unknown: no /sys/kernel/security/lockdown (securityfs not mounted, or a kernel \
-             without lockdown)"
-                .to_owned(),
-        );
+    let words = cmdline.split_ascii_whitespace();
+    let mode = match text {
+        Ok(text) => bracketed(text),
+        Err(_) => words
+            .filter_map(|word| word.strip_prefix("lockdown="))
+            .next_back(),
     };
-    match bracketed(text) {
+    match mode {
         Some("none") => check(Status::Ok, "off".to_owned()),
         Some("integrity") => check(
             Status::Ok,
@@ -96,7 +101,15 @@ pub fn lockdown(text: &Text) -> Check {
         .remedy(
             "boot with lockdown=integrity or without lockdown=; it cannot be lowered while running",
         ),
-        _ => check(Status::Info, format!("not understood: {text}")),
+        _ => check(
+            Status::Info,
+            match text {
+                Ok(text) => format!("not understood: {text}"),
+                Err(_) => "unknown: no /sys/kernel/security/lockdown (securityfs not mounted, or \
+                           a kernel without lockdown)"
+                    .to_owned(),
+            },
+        ),
     }
 }
 
@@ -220,23 +233,29 @@ mod tests {
     #[test]
     fn lockdown_modes() {
         assert_eq!(
-            lockdown(&ok("[none] integrity confidentiality")).status,
+            lockdown(&ok("[none] integrity confidentiality"), "").status,
             Status::Ok
         );
         assert_eq!(
-            lockdown(&ok("none [integrity] confidentiality")).status,
+            lockdown(&ok("none [integrity] confidentiality"), "").status,
             Status::Ok
         );
-        let refused = lockdown(&ok("none integrity [confidentiality]"));
+        let refused = lockdown(&ok("none integrity [confidentiality]"), "");
         assert_eq!(refused.status, Status::Fail);
         assert!(
             refused
                 .remedy
                 .is_some_and(|remedy| remedy.contains("lockdown=integrity"))
         );
-        assert_eq!(lockdown(&ok("none integrity")).status, Status::Info);
-        assert_eq!(lockdown(&ok("]none[")).status, Status::Info);
-        assert_eq!(lockdown(&absent()).status, Status::Info);
+        assert_eq!(lockdown(&ok("none integrity"), "").status, Status::Info);
+        assert_eq!(lockdown(&ok("]none["), "").status, Status::Info);
+        assert_eq!(
+            lockdown(&absent(), "root=/dev/vda quiet").status,
+            Status::Info
+        );
+        let booted = "quiet lockdown=integrity lockdown=confidentiality";
+        assert_eq!(lockdown(&absent(), booted).status, Status::Fail);
+        assert_eq!(lockdown(&ok("[none] integrity"), booted).status, Status::Ok);
     }
 
     #[test]
@@ -266,7 +285,7 @@ mod tests {
     #[test]
     fn an_absent_btf_says_what_to_do() {
         let path = std::path::Path::new("/nonexistent/vmlinux");
-        let check = btf(Btf::from_file(path));
+        let check = btf(Btf::from_file(path), false);
         assert_eq!(check.status, Status::Fail);
         assert!(check.detail.contains("/nonexistent/vmlinux"));
         assert!(

@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use crate::kernel::btf::{self, Btf};
+
 mod kernel;
 mod place;
 mod privileges;
@@ -143,11 +145,9 @@ pub fn environment(options: &Options) -> Vec<Check> {
         root.read(&format!("boot/config-{}", file_name(release)?))
             .ok()
     });
-    let btf = match &options.btf {
+    let btf_path = match &options.btf {
         Some(path) => path.clone(),
-        None => root
-            .0
-            .join(crate::kernel::btf::VMLINUX.trim_start_matches('/')),
+        None => root.0.join(btf::VMLINUX.trim_start_matches('/')),
     };
     let mounts = root.read("proc/self/mounts").unwrap_or_default();
     let status = root.read("proc/self/status");
@@ -155,8 +155,11 @@ pub fn environment(options: &Options) -> Vec<Check> {
 
     let mut checks = vec![
         kernel::release(&release, std::env::consts::ARCH),
-        kernel::btf(crate::kernel::btf::Btf::from_file(&btf)),
-        kernel::lockdown(&root.read("sys/kernel/security/lockdown")),
+        kernel::btf(Btf::from_file(&btf_path), options.btf.is_some()),
+        kernel::lockdown(
+            &root.read("sys/kernel/security/lockdown"),
+            &root.read("proc/cmdline").unwrap_or_default(),
+        ),
         kernel::jit(&root.read("proc/sys/net/core/bpf_jit_enable")),
         kernel::config(config.as_deref(), root.exists("proc/config.gz")),
         privileges::tracing(capabilities, version),
@@ -164,7 +167,8 @@ pub fn environment(options: &Options) -> Vec<Check> {
     checks.extend(privileges::memlock(capabilities, version));
     checks.extend([
         privileges::processes(capabilities),
-        privileges::user_namespace(&root.read("proc/self/uid_map")),
+        privileges::user_namespace(&root.link("proc/self/ns/user")),
+        privileges::seccomp(status.as_deref().ok()),
         privileges::unprivileged_bpf(&root.read("proc/sys/kernel/unprivileged_bpf_disabled")),
         privileges::perf_paranoid(&root.read("proc/sys/kernel/perf_event_paranoid")),
         place::pid_namespace(&root.link("proc/self/ns/pid")),
@@ -196,6 +200,12 @@ impl Root<'_> {
     fn exists(&self, path: &str) -> bool {
         self.0.join(path).exists()
     }
+}
+
+/// The inode out of a link such as `pid:[4026531836]` in `/proc/PID/ns`.
+fn namespace_inode(link: &str, kind: &str) -> Option<u64> {
+    let rest = link.strip_prefix(kind)?.strip_prefix(":[")?;
+    rest.strip_suffix(']')?.parse().ok()
 }
 
 /// `text` if it is the name of a file and nothing that leads elsewhere.
@@ -274,7 +284,6 @@ mod tests {
                     "proc/self/status",
                     "Name:\tsigwhy\nCapEff:\t00000000a80425fb\n",
                 ),
-                ("proc/self/uid_map", "         0          0 4294967295\n"),
                 (
                     "boot/config-5.10.0-32-amd64",
                     "CONFIG_BPF_SYSCALL=y\n# CONFIG_KPROBES is not set\n",
@@ -286,8 +295,10 @@ mod tests {
             ],
         );
         std::fs::create_dir_all(root.0.join("proc/self/ns")).expect("writable");
-        std::os::unix::fs::symlink("pid:[4026532567]", root.0.join("proc/self/ns/pid"))
-            .expect("writable");
+        for (name, inode) in [("pid", 4026532567_u64), ("user", 4026531837)] {
+            let link = root.0.join("proc/self/ns").join(name);
+            std::os::unix::fs::symlink(format!("{name}:[{inode}]"), link).expect("writable");
+        }
         let checks = environment(&Options {
             btf: None,
             root: root.0.clone(),

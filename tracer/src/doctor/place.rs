@@ -1,6 +1,6 @@
 //! Checks of where this process runs: PID namespace, cgroups, mounts.
 
-use super::{Check, Status, Text};
+use super::{Check, Status, Text, namespace_inode};
 
 const GROUP: &str = "Surroundings";
 
@@ -13,7 +13,11 @@ pub fn pid_namespace(link: &Text) -> Check {
     let check = |status, detail: String| {
         Check::new(GROUP, "pid_namespace", "PID namespace", status, detail)
     };
-    match link.as_deref().ok().and_then(namespace_inode) {
+    match link
+        .as_deref()
+        .ok()
+        .and_then(|link| namespace_inode(link, "pid"))
+    {
         None => check(Status::Info, "unknown: no /proc/self/ns/pid".to_owned()),
         Some(INITIAL_PID_NS) => check(Status::Ok, "the machine's own".to_owned()),
         Some(inode) => check(
@@ -25,10 +29,6 @@ pub fn pid_namespace(link: &Text) -> Check {
         )
         .remedy("run it on the host, or with docker run --pid=host (Kubernetes: hostPID: true)"),
     }
-}
-
-fn namespace_inode(link: &str) -> Option<u64> {
-    link.strip_prefix("pid:[")?.strip_suffix(']')?.parse().ok()
 }
 
 /// One line of `/proc/self/mounts`.

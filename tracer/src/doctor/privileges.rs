@@ -2,7 +2,7 @@
 //!
 //! Capability numbers: `include/uapi/linux/capability.h`.
 
-use super::{Check, Status, Text};
+use super::{Check, Status, Text, namespace_inode};
 
 const GROUP: &str = "Rights";
 
@@ -45,7 +45,7 @@ pub fn tracing(have: Option<Capabilities>, kernel: Option<(u32, u32)>) -> Check 
     if have.has(CAP_SYS_ADMIN) {
         return check(
             Status::Ok,
-            "CAP_SYS_ADMIN: may load and attach programs".to_owned(),
+            "CAP_SYS_ADMIN, enough to load and attach programs".to_owned(),
         );
     }
     if !is_split {
@@ -58,7 +58,7 @@ pub fn tracing(have: Option<Capabilities>, kernel: Option<(u32, u32)>) -> Check 
         .map(|(_, name)| name)
         .collect();
     if missing.is_empty() {
-        let detail = "CAP_BPF and CAP_PERFMON: may load and attach programs";
+        let detail = "CAP_BPF and CAP_PERFMON, enough to load and attach programs";
         return check(Status::Ok, detail.to_owned());
     }
     let verb = if missing.len() == 1 { "is" } else { "are" };
@@ -110,29 +110,46 @@ pub fn processes(have: Option<Capabilities>) -> Check {
     }
 }
 
-/// `text`: `/proc/self/uid_map`. BPF asks for rights over the whole machine, and
-/// those of root in a user namespace are not.
-pub fn user_namespace(text: &Text) -> Check {
+/// The inode of the initial user namespace, `PROC_USER_INIT_INO` in the kernel's
+/// `include/linux/proc_ns.h`.
+const INITIAL_USER_NS: u64 = 0xeffffffd;
+
+/// `link`: of `/proc/self/ns/user`, e.g. `user:[4026531837]`. BPF asks for rights
+/// over the whole machine, and those of root in a user namespace are not.
+pub fn user_namespace(link: &Text) -> Check {
     let check = |status, detail: &str| {
         Check::new(GROUP, "user_namespace", "user namespace", status, detail)
     };
-    let Ok(text) = text else {
-        return check(Status::Info, "unknown: no /proc/self/uid_map");
-    };
-    let mut words = text.split_ascii_whitespace();
-    let is_initial = [Some("0"), Some("0"), Some("4294967295"), None]
-        .into_iter()
-        .all(|expected| words.next() == expected);
-    if is_initial {
-        return check(Status::Ok, "the initial one, as far as its uid map tells");
+    match link
+        .as_deref()
+        .ok()
+        .and_then(|link| namespace_inode(link, "user"))
+    {
+        None => check(Status::Info, "unknown: no /proc/self/ns/user"),
+        Some(INITIAL_USER_NS) => check(Status::Ok, "the machine's own"),
+        Some(_) => check(
+            Status::Fail,
+            "not the machine's own: capabilities in it do not count for BPF",
+        )
+        .remedy("run it outside of the rootless or user-namespaced container, with sudo"),
     }
-    check(
-        Status::Fail,
-        "not the initial one: capabilities in it do not count for BPF",
-    )
-    .remedy(
-        "run sigwhy outside of the rootless or user-namespaced container, with sudo on the host",
-    )
+}
+
+/// `status`: `/proc/self/status`. A filter may refuse bpf(2) whatever the rights.
+pub fn seccomp(status: Option<&str>) -> Check {
+    let mode = status
+        .and_then(|text| text.lines().find_map(|line| line.strip_prefix("Seccomp:")))
+        .map(str::trim);
+    let detail = match mode {
+        Some("0") => "no filter",
+        Some("2") => {
+            "a filter is active: if loading is refused in spite of the rights above, allow bpf(2) \
+             in it (docker run --security-opt seccomp=unconfined)"
+        }
+        Some(_) => "not understood",
+        None => "unknown: no Seccomp in /proc/self/status",
+    };
+    Check::new(GROUP, "seccomp", "seccomp", Status::Info, detail)
 }
 
 pub fn unprivileged_bpf(text: &Text) -> Check {
@@ -233,15 +250,20 @@ mod tests {
     }
 
     #[test]
-    fn uid_maps() {
-        let map = |text: &str| user_namespace(&Ok(text.to_owned())).status;
-        assert_eq!(map("         0          0 4294967295"), Status::Ok);
-        assert_eq!(
-            map("         0       1000          1\n         1     100000      65536"),
-            Status::Fail
-        );
-        assert_eq!(map("         0     231072      65536"), Status::Fail);
-        // A new user namespace before its map is written.
-        assert_eq!(map(""), Status::Fail);
+    fn only_the_initial_user_namespace_counts() {
+        let of = |link: &str| user_namespace(&Ok(link.to_owned())).status;
+        assert_eq!(of("user:[4026531837]"), Status::Ok);
+        assert_eq!(of("user:[4026532281]"), Status::Fail);
+        assert_eq!(of("pid:[4026531837]"), Status::Info);
+    }
+
+    #[test]
+    fn a_seccomp_filter_is_a_hint_only() {
+        let of = |mode: &str| seccomp(Some(&status(mode)));
+        assert_eq!(of("Seccomp:\t0\nSeccomp_filters:\t0").detail, "no filter");
+        let filtered = of("Seccomp:\t2\nSeccomp_filters:\t1");
+        assert!(filtered.detail.contains("seccomp=unconfined"));
+        assert_eq!(filtered.status, Status::Info);
+        assert!(seccomp(None).detail.starts_with("unknown"));
     }
 }

@@ -126,6 +126,8 @@ impl Btf {
         if bytes.starts_with(elf::MAGIC) {
             return Self::parse(elf::section(&file, &bytes, b".BTF")?);
         }
+        // Before the rest is read, which may be endless.
+        header::check_magic(&bytes)?;
         let mut limited = (&file).take(MAX_BYTES as u64);
         limited.read_to_end(&mut bytes).map_err(BtfError::Io)?;
         Self::parse(bytes)

@@ -6,6 +6,15 @@ use super::{BtfError, word};
 
 pub const MAGIC: u16 = 0xeb9f;
 
+/// Whether these bytes begin as BTF of this machine's byte order does.
+pub fn check_magic(bytes: &[u8]) -> Result<(), BtfError> {
+    match bytes.first_chunk().map(|two| u16::from_ne_bytes(*two)) {
+        Some(MAGIC) => Ok(()),
+        Some(magic) if magic.swap_bytes() == MAGIC => Err(BtfError::ByteOrder),
+        _ => Err(BtfError::not_btf(bytes)),
+    }
+}
+
 /// Where the sections are, as positions in the file.
 pub struct Header {
     pub types: Range<usize>,
@@ -19,11 +28,7 @@ impl Header {
         let fixed: &[u8; 24] = bytes
             .first_chunk()
             .ok_or_else(|| BtfError::not_btf(bytes))?;
-        match u16::from_ne_bytes([fixed[0], fixed[1]]) {
-            MAGIC => {}
-            magic if magic.swap_bytes() == MAGIC => return Err(BtfError::ByteOrder),
-            _ => return Err(BtfError::not_btf(bytes)),
-        }
+        check_magic(fixed)?;
         if fixed[2] != 1 {
             return Err(BtfError::Version(fixed[2]));
         }

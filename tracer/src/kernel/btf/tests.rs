@@ -217,6 +217,10 @@ fn says_what_a_file_is_instead() {
         missing.contains("--btf FILE") && !missing.contains('\u{1b}'),
         "{missing}"
     );
+    let endless = Btf::from_file(Path::new("/dev/zero"))
+        .err()
+        .expect("no BTF");
+    assert!(endless.to_string().contains("magic"), "{endless}");
     let directory = Btf::from_file(Path::new("/"))
         .err()
         .expect("no file")
