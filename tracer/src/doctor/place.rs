@@ -101,7 +101,7 @@ pub fn layout(text: &str) -> Layout {
 
 /// The controllers bound to a version 1 hierarchy, and the named hierarchies
 /// without a controller. `table`: `/proc/cgroups`, whose hierarchy is 0 for a
-/// controller of version 2 or none; it ends with Linux kernels that drop it.
+/// controller of version 2 or none.
 fn v1_hierarchies(text: &str, table: &str) -> Vec<String> {
     let controllers = table
         .lines()
