@@ -6,5 +6,6 @@
 //! subcommand; [`lab`] makes the demonstration containers.
 
 pub mod cli;
+pub mod doctor;
 pub mod kernel;
 pub mod lab;
