@@ -326,7 +326,12 @@ impl<R: Read> Task<R> {
 /// Two words as four halves, for a destination that is only 4-aligned.
 #[inline(always)]
 fn split([low, high]: [u64; 2]) -> [u32; 4] {
-    [low as u32, (low >> 32) as u32, high as u32, (high >> 32) as u32]
+    [
+        low as u32,
+        (low >> 32) as u32,
+        high as u32,
+        (high >> 32) as u32,
+    ]
 }
 
 #[inline(always)]

@@ -62,8 +62,7 @@ fn handle<R: Read>(sig: u32, siginfo: *const u8, action: *const u8) {
     let matters = is_init && class == handler::DEFAULT && !group_exit;
     let ring = if matters { Ring::Matters } else { Ring::Rest };
     if level > 0 || maps::gate(gate::CGROUPS) {
-        let Some(mut slot) = Slot::<DeliverFull>::reserve(account, ring, kind::DELIVER_FULL)
-        else {
+        let Some(mut slot) = Slot::<DeliverFull>::reserve(account, ring, kind::DELIVER_FULL) else {
             return;
         };
         let record = slot.record();

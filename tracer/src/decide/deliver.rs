@@ -61,8 +61,7 @@ pub fn decide(d: &Delivery, w: &mut Walk) -> Decision {
     if w.test(
         F,
         "signal->flags & SIGNAL_UNKILLABLE && !sig_kernel_only(signr)",
-        d.signal_flags & SIGNAL_UNKILLABLE != 0
-            && !signals::contains(signals::KERNEL_ONLY, d.sig),
+        d.signal_flags & SIGNAL_UNKILLABLE != 0 && !signals::contains(signals::KERNEL_ONLY, d.sig),
         flags,
     ) {
         return Decision::new(

@@ -82,12 +82,18 @@ fn prepare_signal(s: &Situation, forced: bool, w: &mut Walk) -> Option<Decision>
             flags,
         )
     {
-        return Some(dropped(Reason::CoreDumping, "prepare_signal/group_coredump"));
+        return Some(dropped(
+            Reason::CoreDumping,
+            "prepare_signal/group_coredump",
+        ));
     }
     if signals::contains(signals::STOP, s.sig) {
-        w.test(F, "sig_kernel_stop(sig): flush a pending SIGCONT", true, || {
-            "happens even if the signal is then dropped".to_owned()
-        });
+        w.test(
+            F,
+            "sig_kernel_stop(sig): flush a pending SIGCONT",
+            true,
+            || "happens even if the signal is then dropped".to_owned(),
+        );
     } else if s.sig == SIGCONT {
         w.test(
             F,
@@ -198,12 +204,14 @@ fn exiting_thread(s: &Situation, w: &mut Walk) -> Decision {
         "__send_signal_locked",
         "type == PIDTYPE_PID && t->flags & PF_EXITING",
         !s.group && s.target.pf_flags & PF_EXITING != 0,
-        || format!("flags = {:#x}, to the process: {}", s.target.pf_flags, s.group),
+        || {
+            format!(
+                "flags = {:#x}, to the process: {}",
+                s.target.pf_flags, s.group
+            )
+        },
     ) {
-        dropped(
-            Reason::ExitingThread,
-            "__send_signal_locked/exiting_thread",
-        )
+        dropped(Reason::ExitingThread, "__send_signal_locked/exiting_thread")
     } else {
         DISAGREE
     }
@@ -271,11 +279,9 @@ fn complete_signal(s: &Situation, w: &mut Walk) -> Decision {
         return decision;
     }
     match t.handler {
-        Handler::Function | Handler::Kthread | Handler::KthreadKernel => Decision::new(
-            Outcome::Queued,
-            Reason::Handler,
-            "complete_signal/handler",
-        ),
+        Handler::Function | Handler::Kthread | Handler::KthreadKernel => {
+            Decision::new(Outcome::Queued, Reason::Handler, "complete_signal/handler")
+        }
         Handler::Default if signals::contains(signals::STOP, s.sig) => {
             Decision::new(Outcome::Queued, Reason::Stop, "get_signal/stop")
         }

@@ -4,13 +4,42 @@
 
 use std::borrow::Cow;
 
-use tracer_common::signals::{SIGBUS, SIGCHLD, SIGFPE, SIGILL, SIGMAX_STANDARD, SIGSEGV, SIGSYS, SIGTRAP};
+use tracer_common::signals::{
+    SIGBUS, SIGCHLD, SIGFPE, SIGILL, SIGMAX_STANDARD, SIGSEGV, SIGSYS, SIGTRAP,
+};
 
 const STANDARD: [&str; SIGMAX_STANDARD as usize] = [
-    "SIGHUP", "SIGINT", "SIGQUIT", "SIGILL", "SIGTRAP", "SIGABRT", "SIGBUS", "SIGFPE", "SIGKILL",
-    "SIGUSR1", "SIGSEGV", "SIGUSR2", "SIGPIPE", "SIGALRM", "SIGTERM", "SIGSTKFLT", "SIGCHLD",
-    "SIGCONT", "SIGSTOP", "SIGTSTP", "SIGTTIN", "SIGTTOU", "SIGURG", "SIGXCPU", "SIGXFSZ",
-    "SIGVTALRM", "SIGPROF", "SIGWINCH", "SIGIO", "SIGPWR", "SIGSYS",
+    "SIGHUP",
+    "SIGINT",
+    "SIGQUIT",
+    "SIGILL",
+    "SIGTRAP",
+    "SIGABRT",
+    "SIGBUS",
+    "SIGFPE",
+    "SIGKILL",
+    "SIGUSR1",
+    "SIGSEGV",
+    "SIGUSR2",
+    "SIGPIPE",
+    "SIGALRM",
+    "SIGTERM",
+    "SIGSTKFLT",
+    "SIGCHLD",
+    "SIGCONT",
+    "SIGSTOP",
+    "SIGTSTP",
+    "SIGTTIN",
+    "SIGTTOU",
+    "SIGURG",
+    "SIGXCPU",
+    "SIGXFSZ",
+    "SIGVTALRM",
+    "SIGPROF",
+    "SIGWINCH",
+    "SIGIO",
+    "SIGPWR",
+    "SIGSYS",
 ];
 
 /// The first real-time signal as libc counts: glibc keeps two for itself.
@@ -23,7 +52,8 @@ macro_rules! realtime {
 }
 
 /// SIGRTMIN+1 .. SIGRTMIN+30 (SIGRTMAX).
-const REALTIME: [&str; 30] = realtime!(1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30);
+const REALTIME: [&str; 30] =
+    realtime!(1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30);
 
 /// The name of a signal: `SIGTERM`, `SIGRTMIN+3`, and `SIG32` and `SIG33`, which
 /// libc keeps for itself.
@@ -44,7 +74,9 @@ pub fn signal(sig: u32) -> &'static str {
 /// A line that says what is accepted.
 pub fn parse_signal(text: &str) -> Result<u32, String> {
     let refuse = || {
-        format!("{text:?} is no signal; give a name (TERM, SIGTERM, RTMIN+3) or a number from 1 to 64")
+        format!(
+            "{text:?} is no signal; give a name (TERM, SIGTERM, RTMIN+3) or a number from 1 to 64"
+        )
     };
     if let Ok(number) = text.parse::<u32>() {
         return if (1..=64).contains(&number) {
@@ -106,29 +138,65 @@ pub fn code(sig: u32, code: i32) -> Cow<'static, str> {
 fn table(sig: u32) -> &'static [&'static str] {
     match sig {
         SIGILL => &[
-            "ILL_ILLOPC", "ILL_ILLOPN", "ILL_ILLADR", "ILL_ILLTRP", "ILL_PRVOPC", "ILL_PRVREG",
-            "ILL_COPROC", "ILL_BADSTK", "ILL_BADIADDR",
+            "ILL_ILLOPC",
+            "ILL_ILLOPN",
+            "ILL_ILLADR",
+            "ILL_ILLTRP",
+            "ILL_PRVOPC",
+            "ILL_PRVREG",
+            "ILL_COPROC",
+            "ILL_BADSTK",
+            "ILL_BADIADDR",
         ],
         SIGFPE => &[
-            "FPE_INTDIV", "FPE_INTOVF", "FPE_FLTDIV", "FPE_FLTOVF", "FPE_FLTUND", "FPE_FLTRES",
-            "FPE_FLTINV", "FPE_FLTSUB",
+            "FPE_INTDIV",
+            "FPE_INTOVF",
+            "FPE_FLTDIV",
+            "FPE_FLTOVF",
+            "FPE_FLTUND",
+            "FPE_FLTRES",
+            "FPE_FLTINV",
+            "FPE_FLTSUB",
         ],
         SIGSEGV => &[
-            "SEGV_MAPERR", "SEGV_ACCERR", "SEGV_BNDERR", "SEGV_PKUERR", "SEGV_ACCADI",
-            "SEGV_ADIDERR", "SEGV_ADIPERR", "SEGV_MTEAERR", "SEGV_MTESERR", "SEGV_CPERR",
+            "SEGV_MAPERR",
+            "SEGV_ACCERR",
+            "SEGV_BNDERR",
+            "SEGV_PKUERR",
+            "SEGV_ACCADI",
+            "SEGV_ADIDERR",
+            "SEGV_ADIPERR",
+            "SEGV_MTEAERR",
+            "SEGV_MTESERR",
+            "SEGV_CPERR",
         ],
         SIGBUS => &[
-            "BUS_ADRALN", "BUS_ADRERR", "BUS_OBJERR", "BUS_MCEERR_AR", "BUS_MCEERR_AO",
+            "BUS_ADRALN",
+            "BUS_ADRERR",
+            "BUS_OBJERR",
+            "BUS_MCEERR_AR",
+            "BUS_MCEERR_AO",
         ],
         SIGTRAP => &[
-            "TRAP_BRKPT", "TRAP_TRACE", "TRAP_BRANCH", "TRAP_HWBKPT", "TRAP_UNK", "TRAP_PERF",
+            "TRAP_BRKPT",
+            "TRAP_TRACE",
+            "TRAP_BRANCH",
+            "TRAP_HWBKPT",
+            "TRAP_UNK",
+            "TRAP_PERF",
         ],
         SIGCHLD => &[
-            "CLD_EXITED", "CLD_KILLED", "CLD_DUMPED", "CLD_TRAPPED", "CLD_STOPPED",
+            "CLD_EXITED",
+            "CLD_KILLED",
+            "CLD_DUMPED",
+            "CLD_TRAPPED",
+            "CLD_STOPPED",
             "CLD_CONTINUED",
         ],
         SIGSYS => &["SYS_SECCOMP", "SYS_USER_DISPATCH"],
-        _ => &["POLL_IN", "POLL_OUT", "POLL_MSG", "POLL_ERR", "POLL_PRI", "POLL_HUP"],
+        _ => &[
+            "POLL_IN", "POLL_OUT", "POLL_MSG", "POLL_ERR", "POLL_PRI", "POLL_HUP",
+        ],
     }
 }
 
@@ -139,7 +207,12 @@ mod tests {
     #[test]
     fn every_name_reads_back() {
         for number in (1..=31).chain(34..=64) {
-            assert_eq!(parse_signal(signal(number)), Ok(number), "{}", signal(number));
+            assert_eq!(
+                parse_signal(signal(number)),
+                Ok(number),
+                "{}",
+                signal(number)
+            );
         }
         assert_eq!(parse_signal("term"), Ok(15));
         assert_eq!(parse_signal("SIGKILL"), Ok(9));

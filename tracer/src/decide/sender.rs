@@ -126,7 +126,10 @@ fn from_siginfo(s: &Situation) -> Kind {
             }
         }
         // Memory failure found by a worker.
-        code if code > 0 && code != si::KERNEL && signals::contains(signals::SYNCHRONOUS, s.sig) => {
+        code if code > 0
+            && code != si::KERNEL
+            && signals::contains(signals::SYNCHRONOUS, s.sig) =>
+        {
             Kind::Fault
         }
         _ if from_kthread(s) => Kind::Kernel,

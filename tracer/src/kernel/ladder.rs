@@ -173,7 +173,11 @@ impl std::str::FromStr for Forced {
             .find(|known| known.id == rung)
             .ok_or_else(|| {
                 let rungs: Vec<_> = hook.rungs.iter().map(|r| r.id).collect();
-                format!("{} has no rung {rung:?}; it has {}", hook.id, rungs.join(", "))
+                format!(
+                    "{} has no rung {rung:?}; it has {}",
+                    hook.id,
+                    rungs.join(", ")
+                )
             })?;
         Ok(Self {
             hook: hook.id,
