@@ -16,3 +16,4 @@ pub mod kernel;
 pub mod lab;
 pub mod output;
 pub mod record;
+pub mod view;

@@ -3,7 +3,8 @@
 //! Best seen by its entry and return (fentry/fexit, else kprobe/kretprobe).
 //! Where the kernel allows neither, `sched_process_wait` by an exiting task
 //! tells that it runs, since only it waits while exiting, and the release of
-//! the init that it is over.
+//! the init that it is over. The wait is watched in any case: it comes when
+//! every SIGKILL is out.
 
 use aya_ebpf::{
     EbpfContext,
@@ -73,9 +74,15 @@ pub fn free_raw_tp(ctx: RawTracePointContext) -> i32 {
 /// Records a step of the zap that the running task does.
 #[inline(always)]
 fn step<R: Read>(hook: u32, phase: u32) {
-    if let Some(account) = Account::open(hook) {
-        record::<R>(account, Task::current(), phase);
+    let Some(account) = Account::open(hook) else {
+        return;
+    };
+    let task = Task::<R>::current();
+    if phase == zap::LEAVE {
+        // Fails where the wait was not seen, and then there is nothing to forget.
+        let _ = ZAPPING.remove(&task.tgid());
     }
+    record(account, task, phase);
 }
 
 /// `wait4()` fires this before it sleeps, once per turn of the zap's loop; the

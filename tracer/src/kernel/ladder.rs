@@ -34,6 +34,17 @@ pub struct Rung {
     pub programs: &'static [Program],
 }
 
+impl Rung {
+    /// What records call it: the attach type of an inferred zap does not matter
+    /// to who reads it.
+    pub fn shown(&self) -> &'static str {
+        match self.id {
+            "inferred_raw" => "inferred",
+            id => id,
+        }
+    }
+}
+
 /// A hook and its rungs, best first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hook {
@@ -112,6 +123,7 @@ pub const HOOKS: &[Hook] = &[
                 &[
                     program("zap_fentry", Fentry("zap_pid_ns_processes")),
                     program("zap_fexit", Fexit("zap_pid_ns_processes")),
+                    program("wait_tp_btf", TpBtf("sched_process_wait")),
                 ],
             ),
             rung(
@@ -119,6 +131,7 @@ pub const HOOKS: &[Hook] = &[
                 &[
                     program("zap_kprobe", Kprobe("zap_pid_ns_processes")),
                     program("zap_kretprobe", Kretprobe("zap_pid_ns_processes")),
+                    program("wait_raw_tp", RawTp("sched_process_wait")),
                 ],
             ),
             rung(
@@ -196,10 +209,12 @@ mod tests {
             .iter()
             .flat_map(|hook| hook.rungs)
             .flat_map(|rung| rung.programs)
-            .map(|program| &program.name[..program.name.len().min(15)])
+            .map(|program| program.name)
             .collect();
-        let all = names.len();
         names.sort_unstable();
+        names.dedup();
+        let all = names.len();
+        names = names.iter().map(|name| &name[..name.len().min(15)]).collect();
         names.dedup();
         assert_eq!(names.len(), all);
     }

@@ -4,7 +4,10 @@
 //! each hook, and hands out the rings and the counters. It decides nothing about
 //! signals.
 
-use std::path::{Path, PathBuf};
+use std::{
+    os::fd::{AsFd as _, OwnedFd},
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context as _, anyhow, bail};
 use aya::{
@@ -12,16 +15,18 @@ use aya::{
     maps::{HashMap, MapData, PerCpuArray, RingBuf},
     programs::{Program as AyaProgram, ProgramError},
 };
+use tokio::io::{Interest, unix::AsyncFd};
 use tracer_common::{
     facts::hook,
     globals::{gate, name},
     offsets::extra,
+    signals,
 };
 
 use super::{
     btf::{self, Btf},
     cgroup,
-    ladder::{Attach, Forced, HOOKS, Hook, Program},
+    ladder::{Attach, Forced, HOOKS, Hook, Program, Rung},
     offsets::{self, Offsets},
 };
 
@@ -57,6 +62,16 @@ impl Default for Options {
     }
 }
 
+impl Options {
+    /// Whether every SIGTERM is recorded, so that its absence can be told.
+    pub fn sees_everything_about_sigterm(&self) -> bool {
+        let narrow = gate::INITS_ONLY | gate::PIDS | gate::PID_NS | gate::CGROUPS;
+        signals::contains(self.signal_set, signals::SIGTERM)
+            && self.result_set & 0b1_1111 == 0b1_1111
+            && self.gates & narrow == 0
+    }
+}
+
 /// A rung that was tried and did not hold.
 #[derive(Debug, Clone)]
 pub struct Refusal {
@@ -67,12 +82,18 @@ pub struct Refusal {
     pub verifier: Option<String>,
 }
 
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.rung, self.why)
+    }
+}
+
 /// How a hook came to be attached, or not.
 #[derive(Debug, Clone)]
 pub struct Attachment {
     pub hook: &'static Hook,
     /// The rung that holds; `None` where none does.
-    pub rung: Option<&'static str>,
+    pub rung: Option<&'static Rung>,
     /// What was tried before it.
     pub refused: Vec<Refusal>,
 }
@@ -203,6 +224,17 @@ impl Loaded {
         Ok(total)
     }
 
+    /// Registers a ring with the running tokio runtime.
+    ///
+    /// # Errors
+    /// When the runtime has no I/O driver, or epoll refuses the descriptor.
+    pub fn wakeups(ring: &RingBuf<MapData>) -> anyhow::Result<AsyncFd<OwnedFd>> {
+        let fd = ring.as_fd().try_clone_to_owned()?;
+        // SAFETY: `AsyncFd` owns this descriptor for its whole life, and an
+        // `OwnedFd` never changes the descriptor that it holds.
+        Ok(unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE) }?)
+    }
+
     /// Detaches every program; what is in the rings can still be read.
     pub fn detach(&mut self) {
         for (_, program) in self.ebpf.programs_mut() {
@@ -262,7 +294,7 @@ fn climb(
             Ok(()) => {
                 return Attachment {
                     hook,
-                    rung: Some(rung.id),
+                    rung: Some(rung),
                     refused,
                 };
             }
@@ -357,11 +389,7 @@ fn refusal(rung: &'static str, error: &anyhow::Error) -> Refusal {
 }
 
 fn unattached(attachment: &Attachment) -> anyhow::Error {
-    let tried: Vec<String> = attachment
-        .refused
-        .iter()
-        .map(|refusal| format!("{}: {}", refusal.rung, refusal.why))
-        .collect();
+    let tried: Vec<String> = attachment.refused.iter().map(Refusal::to_string).collect();
     let mut error = anyhow!(
         "cannot attach {} ({}); run `sigwhy doctor` for what is missing",
         attachment.hook.id,

@@ -16,7 +16,7 @@ mod session;
 
 pub use process::{Ancestor, Container, ContainerRef, Process, Runtime, Sender, Target, ZapVictim};
 pub use scalar::{Comm, Timestamp};
-pub use session::{AttachedHook, Loss, Start, Stop, Tally};
+pub use session::{Loss, Start, Stop, Tally};
 
 use crate::decide::{Outcome, Reason};
 

@@ -24,16 +24,6 @@ pub struct Loss {
     pub received: u64,
 }
 
-/// A hook and how it is attached.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct AttachedHook {
-    /// The rung that holds; null where none does.
-    pub how: Option<String>,
-    /// Why each better rung was refused: rung and reason.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub refused: Vec<String>,
-}
-
 /// Printed once every hook is live: whoever waits for it misses nothing.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Start {
@@ -42,11 +32,14 @@ pub struct Start {
     /// Of sigwhy.
     pub version: String,
     pub kernel: String,
-    /// Hook to how it is attached.
-    pub hooks: BTreeMap<String, AttachedHook>,
+    /// Hook to how it is attached; null where it is not.
+    pub hooks: BTreeMap<&'static str, Option<&'static str>>,
+    /// Why better ways to attach a hook were refused.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub refused: BTreeMap<&'static str, Vec<String>>,
     /// Abilities that this kernel's BTF does not allow, with the missing fields.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub lost_abilities: BTreeMap<String, Vec<String>>,
+    pub lost_abilities: BTreeMap<&'static str, Vec<String>>,
     /// The filters in force, as they were given.
     pub filters: Vec<String>,
     pub host: String,
