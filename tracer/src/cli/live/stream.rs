@@ -9,7 +9,7 @@ use std::{
 use anyhow::Context as _;
 use tokio::{
     process::{Child, Command},
-    signal::unix::{Signal, SignalKind, signal},
+    signal::unix::{SignalKind, signal},
     time::Instant,
 };
 
@@ -61,11 +61,20 @@ pub async fn run(args: &Args, plan: &Plan) -> anyhow::Result<ExitCode> {
 
     let mut counts = Counts::default();
     let mut records = Vec::new();
+    let mut pressed = false;
     let deadline = args.duration.map(|duration| Instant::now() + duration);
     let end = loop {
         tokio::select! {
             biased;
-            () = interrupted(&mut interrupt, &mut terminate, child.is_some()) => break End::Interrupted,
+            _ = terminate.recv() => break End::Interrupted,
+            _ = interrupt.recv() => {
+                // Ctrl-C reaches the traced command as well, which may want to
+                // end in its own way: the first one is the command's.
+                if child.is_none() || std::mem::replace(&mut pressed, true) {
+                    break End::Interrupted;
+                }
+                continue;
+            }
             status = wait(&mut child) => break End::Command(status?),
             () = at(deadline) => break End::Enough,
             ready = session.ready() => ready?,
@@ -162,21 +171,6 @@ fn spawn(args: &Args) -> anyhow::Result<Option<Child>> {
         .spawn()
         .with_context(|| format!("cannot start {}", program.to_string_lossy().escape_debug()))
         .map(Some)
-}
-
-/// Ctrl-C reaches the traced command as well, which may want to end in its own
-/// way: then the first one is the command's, and the second one ours.
-async fn interrupted(interrupt: &mut Signal, terminate: &mut Signal, has_child: bool) {
-    let ctrl_c = async {
-        interrupt.recv().await;
-        if has_child {
-            interrupt.recv().await;
-        }
-    };
-    tokio::select! {
-        () = ctrl_c => {}
-        _ = terminate.recv() => {}
-    }
 }
 
 async fn wait(child: &mut Option<Child>) -> io::Result<ExitStatus> {
