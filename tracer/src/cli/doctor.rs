@@ -1,7 +1,6 @@
 //! `sigwhy doctor`: looks at the machine, prints, and says by the exit code
 //! whether tracing can work.
 
-use std::ffi::OsStr;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -9,6 +8,7 @@ use std::process::ExitCode;
 use clap::ValueEnum;
 
 use crate::doctor::{self, Options, Report};
+use crate::output::color::{Color, Variables};
 
 /// Exit code when tracing cannot work here.
 const CANNOT_TRACE: u8 = 3;
@@ -41,14 +41,6 @@ pub enum Format {
     Json,
 }
 
-/// When to use colours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Color {
-    Auto,
-    Always,
-    Never,
-}
-
 /// Runs the checks and prints them.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let checks = doctor::environment(&Options {
@@ -65,8 +57,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
             writeln!(out, "{json}")?;
         }
         Format::Text => {
-            let is_plain = std::env::var_os("NO_COLOR");
-            let colour = wants_colour(args.color, out.is_terminal(), is_plain.as_deref());
+            let colour = args.color.wanted(out.is_terminal(), &Variables::from_env());
             doctor::render(&report, &mut out, colour)?;
         }
     }
@@ -75,30 +66,4 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         true => ExitCode::SUCCESS,
         false => ExitCode::from(CANNOT_TRACE),
     })
-}
-
-/// `no_color`: the variable NO_COLOR, which counts when it is not empty
-/// (<https://no-color.org>).
-fn wants_colour(when: Color, is_terminal: bool, no_color: Option<&OsStr>) -> bool {
-    match when {
-        Color::Always => true,
-        Color::Never => false,
-        Color::Auto => is_terminal && no_color.is_none_or(OsStr::is_empty),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn colours_are_for_terminals_unless_told_otherwise() {
-        let set = Some(OsStr::new("1"));
-        assert!(wants_colour(Color::Auto, true, None));
-        assert!(wants_colour(Color::Auto, true, Some(OsStr::new(""))));
-        assert!(!wants_colour(Color::Auto, true, set));
-        assert!(!wants_colour(Color::Auto, false, None));
-        assert!(wants_colour(Color::Always, false, set));
-        assert!(!wants_colour(Color::Never, true, None));
-    }
 }
