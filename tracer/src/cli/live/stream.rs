@@ -1,7 +1,7 @@
 //! The loop of `sigwhy live`: session to view to sink, until something ends it.
 
 use std::{
-    io::{self, Write},
+    io::{self, IsTerminal as _, Write},
     os::unix::process::ExitStatusExt as _,
     process::{ExitCode, ExitStatus},
 };
@@ -18,6 +18,7 @@ use crate::{
     capture::Session,
     output::{
         Sink,
+        color::{Color, Variables},
         json::Json,
         text::{self, Text, TextOptions},
     },
@@ -50,7 +51,7 @@ pub async fn run(args: &Args, plan: &Plan) -> anyhow::Result<ExitCode> {
     };
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
-    let color_err = args.color.wants(&io::stderr());
+    let color_err = wants_color(args.color, io::stderr().is_terminal());
     let mut sink = sink(args, plan);
     if args.format == Format::Text {
         eprintln!("{}", text::header(&start));
@@ -82,7 +83,10 @@ pub async fn run(args: &Args, plan: &Plan) -> anyhow::Result<ExitCode> {
         session.drain(&mut records);
         let enough = show(args, plan, &mut records, &mut counts, sink.as_mut())?;
         if let Some(loss) = session.new_loss()? {
-            eprintln!("sigwhy: {}", text::loss(&loss));
+            eprintln!(
+                "sigwhy: {} events are lost so far: they came faster than they could be read; narrow the filters, or slow the reader of this output down less",
+                loss.ring_full
+            );
             sink.record(&Record::Loss(loss))?;
         }
         sink.flush()?;
@@ -139,13 +143,18 @@ fn sink(args: &Args, plan: &Plan) -> Box<dyn Sink> {
         Format::Json => Box::new(Json::new(Raw(stdout))),
         Format::Text => {
             let options = TextOptions {
-                color: args.color.wants(&stdout),
+                color: wants_color(args.color, stdout.is_terminal()),
                 verbose: plan.verbose,
                 all: args.all,
+                time: jiff::tz::TimeZone::system(),
             };
             Box::new(Text::new(Raw(stdout), options))
         }
     }
+}
+
+fn wants_color(color: Color, is_terminal: bool) -> bool {
+    color.wanted(is_terminal, &Variables::from_env())
 }
 
 /// Standard output without its line buffer: the sinks hand over whole batches.

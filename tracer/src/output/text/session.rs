@@ -14,7 +14,7 @@ pub fn header(r: &Start) -> String {
     let hooks: Vec<_> = r
         .hooks
         .iter()
-        .map(|(hook, attached)| match &attached.how {
+        .map(|(hook, attached)| match attached {
             Some(how) => format!("{}: {}", terminal(hook), terminal(how)),
             None => format!("{}: none", terminal(hook)),
         })
