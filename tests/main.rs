@@ -2,3 +2,5 @@
 //! root (PID namespaces and BPF both ask for it).
 
 mod arena;
+mod cases;
+mod harness;

@@ -227,6 +227,11 @@ pub enum Order {
         bytes: Vec<u8>,
     },
     PtyClose,
+    /// Writes into an existing file (cgroup.kill, say).
+    Write {
+        path: String,
+        text: String,
+    },
     /// execve(2) of itself: same pid, same socket, then hello again.
     Exec {
         comm: String,
