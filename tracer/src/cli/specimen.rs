@@ -1,7 +1,12 @@
+//! `sigwhy __specimen`: a throw-away process of the laboratory. Not for people.
+
 use std::process::ExitCode;
-/// placeholder
-#[derive(Debug, clap::Args)]
-pub struct Args {}
-pub fn run(_args: Args) -> anyhow::Result<ExitCode> {
-    Ok(ExitCode::SUCCESS)
+
+pub use crate::lab::arena::SpecimenArgs as Args;
+
+use crate::lab::arena;
+
+/// Obeys an arena until it hangs up.
+pub fn run(args: Args) -> anyhow::Result<ExitCode> {
+    arena::run_specimen(args)
 }

@@ -1,0 +1,161 @@
+//! Signals that the kernel itself sends: faults, timers, limits, terminals, the
+//! ends of parents, tracers and namespaces.
+
+use std::time::Duration;
+
+use libc::{
+    SIGALRM, SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGPIPE, SIGSEGV, SIGSYS, SIGTERM, SIGUSR1, SIGXCPU,
+};
+use sigwhy::lab::arena::{Disposition, Group, Order, Place, TracePolicy};
+
+use super::cases;
+use super::scene::Family;
+use crate::harness::expect::{deliver, sig};
+
+const SI_KERNEL: i32 = 0x80;
+const SI_TIMER: i32 = -2;
+
+cases! {
+    e20_a_real_fault
+    "a fault takes an init's shield away before it is sent" |s| {
+        let Family { init, .. } = s.family()?;
+        init.post(Order::Fault)?;
+        s.dies_of(&init, SIGSEGV)?;
+        s.signals(&init, [sig(SIGSEGV).fatal("default_core").by_kernel("fault").forced(false).to_thread().code(1)]);
+        s.deliveries(&init, [deliver(SIGSEGV).outcome("fatal").reason("default_core")]);
+    }
+    #[cfg(target_arch = "x86_64")]
+    e22_abort
+    "abort() of an init: two SIGABRT are dropped, then hlt faults" |s| {
+        let Family { init, .. } = s.family()?;
+        init.post(Order::Abort)?;
+        s.dies_of(&init, SIGSEGV)?;
+        s.signals(&init, [
+            sig(libc::SIGABRT).dropped("unkillable_init").by(&init, "same").to_thread().code(-6),
+            sig(libc::SIGABRT).dropped("unkillable_init").by(&init, "same").to_thread().code(-6),
+            sig(SIGSEGV).fatal("default_core").by_kernel("fault").to_thread().code(SI_KERNEL),
+        ]);
+    }
+    e23_a_broken_pipe
+    "SIGPIPE is dropped for an init, which gets EPIPE" |s| {
+        let Family { init, .. } = s.family()?;
+        assert_eq!(init.errno_of(Order::BrokenPipe)?, libc::EPIPE);
+        s.lives(&init)?;
+        s.signals(&init, [sig(SIGPIPE).dropped("unkillable_init").by_kernel("io").forced(false)]);
+    }
+    e24_an_alarm
+    "SIGALRM comes from a timer, whoever was running" |s| {
+        let Family { init, .. } = s.family()?;
+        init.order(Order::Alarm { millis: 20 })?;
+        std::thread::sleep(Duration::from_millis(60));
+        s.lives(&init)?;
+        s.signals(&init, [sig(SIGALRM).dropped("unkillable_init").by_kernel("timer").forced(true)]);
+    }
+    e25_the_cpu_limit
+    "SIGXCPU is dropped, the SIGKILL of the hard limit is not" |s| {
+        let Family { init, .. } = s.family()?;
+        init.post(Order::BurnCpu { soft: 1, hard: 2 })?;
+        let fate = init.await_death(Duration::from_secs(20))?;
+        assert!(fate.is_dead(), "{fate:?}");
+        s.signals(&init, [
+            sig(SIGXCPU).dropped("unkillable_init").by_kernel("kernel").forced(true),
+            sig(SIGKILL).fatal("forced_on_init").by_kernel("kernel").forced(true),
+        ]);
+    }
+    e26_parent_death_by_kill
+    "PR_SET_PDEATHSIG with SIGKILL ends an init whose parent is outside" |s| {
+        let Family { host, init, .. } = s.family()?;
+        init.order(Order::ParentDeath { signal: SIGKILL })?;
+        host.order(Order::Exit { code: 0 })?;
+        s.dies(&init)?;
+        s.signals(&init, [
+            sig(SIGKILL).fatal("forced_on_init").by_way_of("parent_death", &host, "ancestor").forced(true),
+        ]);
+    }
+    e26b_parent_death_by_term
+    "with SIGTERM it is dropped" |s| {
+        let Family { host, init, .. } = s.family()?;
+        init.order(Order::ParentDeath { signal: SIGTERM })?;
+        host.order(Order::Exit { code: 0 })?;
+        s.dies(&host)?;
+        s.lives(&init)?;
+        s.signals(&init, [
+            sig(SIGTERM).dropped("unkillable_init").by_way_of("parent_death", &host, "ancestor").forced(true),
+        ]);
+    }
+    e27_seccomp
+    "a system call that seccomp punishes ends an init" |s| {
+        let Family { init, .. } = s.family()?;
+        init.post(Order::SeccompKill)?;
+        s.dies_of(&init, SIGSYS)?;
+        s.signals(&init, [sig(SIGSYS).fatal("default_core").by_kernel("fault").to_thread()]);
+        s.deliveries(&init, [deliver(SIGSYS).outcome("fatal")]);
+    }
+    e28_reboot_inside
+    "reboot(RESTART) inside ends the namespace, as SIGHUP to its parent" |s| {
+        let Family { init, inside, .. } = s.family()?;
+        inside.post(Order::Reboot { power_off: false })?;
+        s.dies_of(&init, SIGHUP)?;
+        s.signals(&init, [sig(SIGKILL).fatal("forced_on_init").by_kernel("kernel").forced(true).to_thread()]);
+    }
+    e28b_power_off_inside
+    "reboot(POWER_OFF) inside, as SIGINT" |s| {
+        let Family { init, inside, .. } = s.family()?;
+        inside.post(Order::Reboot { power_off: true })?;
+        s.dies_of(&init, SIGINT)?;
+        s.signals(&init, [sig(SIGKILL).fatal("forced_on_init").by_kernel("kernel").forced(true).to_thread()]);
+    }
+    e50_a_terminal
+    "^C and a hang-up come from the terminal, and an init drops them" |s| {
+        let host = s.host("terminal")?;
+        let init = host.spawn(Place::NewNamespace, Group::Inherit, "init")?;
+        let sigwhy::lab::arena::Answer::Text(path) = host.ask(Order::PtyMake)? else {
+            anyhow::bail!("no pty");
+        };
+        init.order(Order::SetSid)?;
+        init.order(Order::PtyOpen { path })?;
+        host.order(Order::PtyWrite { bytes: vec![3] })?;
+        std::thread::sleep(Duration::from_millis(30));
+        host.order(Order::PtyClose)?;
+        s.lives(&init)?;
+        s.signals(&init, [
+            sig(SIGINT).dropped("unkillable_init").by_kernel("tty").forced(true),
+            sig(SIGHUP).dropped("unkillable_init").by_kernel("tty").forced(true),
+            sig(SIGCONT).dropped("default_ignore").by_kernel("tty"),
+        ]);
+    }
+    e60_a_posix_timer
+    "a timer that sends SIGKILL does not end an init: it is never forced" |s| {
+        let Family { init, .. } = s.family()?;
+        init.order(Order::Timer { signal: SIGKILL, millis: 10 })?;
+        std::thread::sleep(Duration::from_millis(50));
+        s.lives(&init)?;
+        s.signals(&init, [
+            sig(SIGKILL).dropped("unkillable_init").by_kernel("timer").forced(false).code(SI_TIMER),
+        ]);
+    }
+    n07_a_posix_timer_of_an_ordinary_process
+    "the same timer with a handler" |s| {
+        let host = s.host("timed")?;
+        host.dispose(SIGUSR1, Disposition::Handler)?;
+        host.order(Order::Timer { signal: SIGUSR1, millis: 10 })?;
+        std::thread::sleep(Duration::from_millis(50));
+        assert_eq!(host.caught(SIGUSR1)?, 1);
+        s.signals(&host, [sig(SIGUSR1).queued("handler").by_kernel("timer").code(SI_TIMER)]);
+        s.deliveries(&host, [deliver(SIGUSR1).outcome("handled")]);
+    }
+    x07_the_tracer_dies
+    "PTRACE_O_EXITKILL is the kernel's SIGKILL" |s| {
+        let Family { init, .. } = s.family()?;
+        let tracer = s.host("tracer")?;
+        tracer.order(Order::Trace {
+            pid: init.pid(),
+            attach: false,
+            exit_kill: true,
+            policy: TracePolicy::Reinject,
+        })?;
+        tracer.post(Order::Exit { code: 0 })?;
+        s.dies_of(&init, SIGKILL)?;
+        s.signals(&init, [sig(SIGKILL).fatal("forced_on_init").by_kernel("kernel").forced(true).to_thread()]);
+    }
+}

@@ -1,0 +1,176 @@
+//! Where a case plays: its arena, its expectations, and the comparison.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail, ensure};
+use sigwhy::lab::arena::{Arena, Order, Specimen, Status};
+
+use crate::harness::expect::{Expect, compare};
+use crate::harness::watch::{Beacon, shared};
+
+/// Long enough for a busy machine, and never waited out when all is well.
+pub const SOON: Duration = Duration::from_secs(5);
+
+/// If set, only what became of the processes is checked: for a machine that
+/// cannot run the tracer.
+const FATES_ONLY: &str = "SIGWHY_TEST_FATES_ONLY";
+
+/// The stage of one case.
+pub struct Scene {
+    arena: Arena,
+    lists: Vec<List>,
+}
+
+/// What must be said about one target.
+struct List {
+    kind: &'static str,
+    /// SIGCHLD counts.
+    child_exits: bool,
+    target: Specimen,
+    expected: Vec<Expect>,
+}
+
+/// A host process, an init that is its child, and a process inside.
+pub struct Family {
+    pub host: Specimen,
+    pub init: Specimen,
+    pub inside: Specimen,
+}
+
+/// Runs a case: its body, then the comparison.
+pub fn run(
+    about: &str,
+    body: impl FnOnce(&mut Scene) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let exe = Path::new(env!("CARGO_BIN_EXE_sigwhy"));
+    let fates_only = std::env::var_os(FATES_ONLY).is_some();
+    if !fates_only {
+        shared(exe)?;
+    }
+    let mut scene = Scene {
+        arena: Arena::new(exe)?,
+        lists: Vec::new(),
+    };
+    body(&mut scene).with_context(|| about.to_owned())?;
+    if fates_only {
+        return Ok(());
+    }
+    scene.compare().with_context(|| about.to_owned())
+}
+
+impl Scene {
+    pub fn host(&self, comm: &str) -> anyhow::Result<Specimen> {
+        self.arena.spawn_host(comm)
+    }
+
+    pub fn family(&self) -> anyhow::Result<Family> {
+        let host = self.host("host")?;
+        let init = host.spawn_init("init")?;
+        let inside = init.spawn_child("inside")?;
+        Ok(Family { host, init, inside })
+    }
+
+    /// Every `signal` record about this target, in order; SIGCHLD is left out.
+    pub fn signals<const N: usize>(&mut self, target: &Specimen, expected: [Expect; N]) {
+        self.list("signal", false, target, expected.into());
+    }
+
+    /// The same, SIGCHLD included.
+    pub fn signals_and_child_exits<const N: usize>(
+        &mut self,
+        target: &Specimen,
+        expected: [Expect; N],
+    ) {
+        self.list("signal", true, target, expected.into());
+    }
+
+    /// Every `deliver` record about this target, in order; SIGCHLD is left out.
+    pub fn deliveries<const N: usize>(&mut self, target: &Specimen, expected: [Expect; N]) {
+        self.list("deliver", false, target, expected.into());
+    }
+
+    fn list(
+        &mut self,
+        kind: &'static str,
+        child_exits: bool,
+        target: &Specimen,
+        expected: Vec<Expect>,
+    ) {
+        assert!(expected.iter().all(|expect| expect.kind() == kind));
+        self.lists.push(List {
+            kind,
+            child_exits,
+            target: target.clone(),
+            expected,
+        });
+    }
+
+    /// Lives, and has taken everything that was sent.
+    pub fn lives(&self, target: &Specimen) -> anyhow::Result<()> {
+        let fate = target.fate(SOON)?;
+        ensure!(fate == Status::Alive, "{target}: {fate:?}, want it alive");
+        Ok(())
+    }
+
+    /// Dies of this signal, with or without a core dump.
+    pub fn dies_of(&self, target: &Specimen, signal: i32) -> anyhow::Result<()> {
+        match target.await_death(SOON)? {
+            Status::Signaled { signal: by, .. } if by == signal => Ok(()),
+            fate => bail!("{target}: {fate:?}, want it dead of signal {signal}"),
+        }
+    }
+
+    /// Dies, however.
+    pub fn dies(&self, target: &Specimen) -> anyhow::Result<()> {
+        let fate = target.await_death(SOON)?;
+        ensure!(fate.is_dead(), "{target}: {fate:?}, want it dead");
+        Ok(())
+    }
+
+    pub fn stops(&self, target: &Specimen, signal: i32) -> anyhow::Result<()> {
+        let fate = target.await_stop(SOON)?;
+        ensure!(
+            fate == Status::Stopped(signal),
+            "{target}: {fate:?}, want it stopped by {signal}"
+        );
+        Ok(())
+    }
+
+    /// Waits until something about a target is so.
+    pub fn until(&self, what: &str, mut holds: impl FnMut() -> bool) -> anyhow::Result<()> {
+        let end = std::time::Instant::now() + SOON;
+        while !holds() {
+            ensure!(std::time::Instant::now() < end, "never happened: {what}");
+            std::thread::sleep(Duration::from_micros(500));
+        }
+        Ok(())
+    }
+
+    fn compare(&self) -> anyhow::Result<()> {
+        let watch = shared(Path::new(env!("CARGO_BIN_EXE_sigwhy")))?;
+        watch.catch_up(&mut Beacon::new(self.arena.spawn_host("beacon")?))?;
+        let mut wrong = String::new();
+        for list in &self.lists {
+            let List { kind, target, expected, .. } = list;
+            let records: Vec<_> = watch
+                .records_of_at_least(target, expected.len())
+                .into_iter()
+                .filter(|record| record["type"] == *kind)
+                .filter(|r| list.child_exits || r["signal"]["number"] != libc::SIGCHLD)
+                .collect();
+            let text = compare(&records, expected);
+            if !text.is_empty() {
+                wrong += &format!("{kind} records of {target}:\n{text}");
+            }
+        }
+        ensure!(watch.lost() == 0, "the tracer lost {} records", watch.lost());
+        ensure!(wrong.is_empty(), "\n{wrong}");
+        Ok(())
+    }
+}
+
+/// A kill(2) whose sender does not outlive it, or may not.
+pub fn fatal_kill(sender: &Specimen, pid: i32, signal: i32) -> anyhow::Result<()> {
+    sender.post(Order::Kill { pid, signal })
+}

@@ -1,0 +1,643 @@
+//! The arena's handle on one specimen.
+
+use std::collections::VecDeque;
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
+use std::sync::{Arc, Mutex, Weak};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, anyhow, bail};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::{MsgFlags, recv, send};
+
+use super::wire::{
+    Answer, Caught, Disposition, Event, Group, MESSAGE_MAX, Order, Place, Report, Said, Status,
+    Told, TracePolicy,
+};
+use super::{Inner, lock, procfs, raw};
+
+/// How long an answer may take.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How often the state of a process is looked at while waiting for it.
+const LOOK: Duration = Duration::from_micros(300);
+
+/// What the arena keeps of a specimen.
+#[derive(Debug)]
+pub(super) struct Member {
+    pub(super) arena: Weak<Inner>,
+    pub(super) comm: String,
+    pub(super) pid: i32,
+    pub(super) ns_pid: i32,
+    pub(super) pid_for_parent: i32,
+    pub(super) start_ticks: u64,
+    /// `None`: the arena's own process.
+    pub(super) parent: Option<Arc<Member>>,
+    pub(super) channel: Mutex<Channel>,
+}
+
+/// A process that the arena made and commands. Cheap to clone; the process
+/// lives until it is killed or the [`Arena`](super::Arena) is dropped.
+#[derive(Debug, Clone)]
+pub struct Specimen {
+    member: Arc<Member>,
+}
+
+impl Specimen {
+    pub(super) fn new(member: Arc<Member>) -> Self {
+        Self { member }
+    }
+
+    /// Its pid as the arena's process sees it.
+    pub fn pid(&self) -> i32 {
+        self.member.pid
+    }
+
+    /// Its pid in its own PID namespace.
+    pub fn ns_pid(&self) -> i32 {
+        self.member.ns_pid
+    }
+
+    /// Its pid as its parent sees it.
+    pub fn pid_for_parent(&self) -> i32 {
+        self.member.pid_for_parent
+    }
+
+    /// When it started, in clock ticks (10 ms) after boot: with the pid, its
+    /// identity.
+    pub fn start_ticks(&self) -> u64 {
+        self.member.start_ticks
+    }
+
+    pub fn comm(&self) -> &str {
+        &self.member.comm
+    }
+
+    /// The inode of its PID namespace.
+    ///
+    /// # Errors
+    ///
+    /// If it is gone.
+    pub fn pid_ns(&self) -> anyhow::Result<u64> {
+        procfs::pid_ns(&self.pid().to_string())
+    }
+
+    /// PID 1 of a new PID namespace below this one, its child.
+    ///
+    /// # Errors
+    ///
+    /// If the kernel refused or it never said hello.
+    pub fn spawn_init(&self, comm: &str) -> anyhow::Result<Self> {
+        self.spawn(Place::NewNamespace, Group::New, comm)
+    }
+
+    /// A child in the same PID namespace.
+    ///
+    /// # Errors
+    ///
+    /// As [`Specimen::spawn_init`].
+    pub fn spawn_child(&self, comm: &str) -> anyhow::Result<Self> {
+        self.spawn(Place::Same, Group::New, comm)
+    }
+
+    /// A child of this one in the PID namespace of `inside`, which is what
+    /// `docker exec` and `nsenter` make.
+    ///
+    /// # Errors
+    ///
+    /// As [`Specimen::spawn_init`].
+    pub fn inject(&self, inside: &Self, comm: &str) -> anyhow::Result<Self> {
+        let host_pid = inside.pid();
+        self.spawn(Place::NamespaceOf { host_pid }, Group::New, comm)
+    }
+
+    /// A child, with everything chosen.
+    ///
+    /// # Errors
+    ///
+    /// As [`Specimen::spawn_init`].
+    pub fn spawn(&self, place: Place, group: Group, comm: &str) -> anyhow::Result<Self> {
+        let arena =
+            self.member.arena.upgrade().ok_or_else(|| {
+                anyhow!("the arena of specimen {:?} was dropped", self.member.comm)
+            })?;
+        let birth = arena.birth(place, group, comm);
+        match self.ask(Order::Spawn(birth.clone()))? {
+            Answer::Number(pid) => {
+                let pid = i32::try_from(pid).context("a pid beyond i32")?;
+                arena.welcome(birth, Some(Arc::clone(&self.member)), pid)
+            }
+            answer => Err(self.unexpected("spawn", &answer)),
+        }
+    }
+
+    /// Gives an order and returns its answer, whatever it is.
+    ///
+    /// # Errors
+    ///
+    /// If the specimen died over it or did not answer within 10 s.
+    pub fn ask(&self, order: Order) -> anyhow::Result<Answer> {
+        let what = format!("{order:?}");
+        let mut channel = lock(&self.member.channel);
+        channel
+            .tell(order)
+            .and_then(|seq| channel.answer_to(seq, Instant::now() + ANSWER_TIMEOUT))
+            .with_context(|| format!("{self}: {what}"))
+    }
+
+    /// Gives an order and does not wait: for those that end the specimen, or
+    /// that it can only obey once it is running again.
+    ///
+    /// # Errors
+    ///
+    /// If the specimen is gone.
+    pub fn post(&self, order: Order) -> anyhow::Result<()> {
+        lock(&self.member.channel)
+            .tell(order)
+            .map(drop)
+            .with_context(|| self.to_string())
+    }
+
+    /// Gives an order that must succeed and has no result.
+    ///
+    /// # Errors
+    ///
+    /// If it was refused, by the kernel or by the specimen.
+    pub fn order(&self, order: Order) -> anyhow::Result<()> {
+        match self.ask(order.clone())? {
+            Answer::Done => Ok(()),
+            answer => Err(self.unexpected(&format!("{order:?}"), &answer)),
+        }
+    }
+
+    /// Gives an order that may fail: 0, or the errno of its system call.
+    ///
+    /// # Errors
+    ///
+    /// If it came to no system call.
+    pub fn errno_of(&self, order: Order) -> anyhow::Result<i32> {
+        match self.ask(order.clone())? {
+            Answer::Done => Ok(0),
+            Answer::Refused { errno, .. } => Ok(errno),
+            answer => Err(self.unexpected(&format!("{order:?}"), &answer)),
+        }
+    }
+
+    fn unexpected(&self, what: &str, answer: &Answer) -> anyhow::Error {
+        match answer {
+            Answer::Refused { errno, call } => {
+                anyhow!("{self}: {what}: {call}").context(Errno::from_raw(*errno))
+            }
+            answer => anyhow!("{self}: {what}: answered {answer:?}"),
+        }
+    }
+
+    /// kill(2) with the numbers that *this specimen* sees.
+    ///
+    /// # Errors
+    ///
+    /// If the system call failed. To a signal for itself that is fatal, use
+    /// [`Specimen::post`].
+    pub fn kill(&self, pid: i32, signal: i32) -> anyhow::Result<()> {
+        self.order(Order::Kill { pid, signal })
+    }
+
+    /// Sets what it does with a signal.
+    ///
+    /// # Errors
+    ///
+    /// If the kernel refused (SIGKILL, SIGSTOP).
+    pub fn dispose(&self, signal: i32, to: Disposition) -> anyhow::Result<()> {
+        self.order(Order::Dispose { signal, to })
+    }
+
+    /// Makes its main thread block exactly these signals.
+    ///
+    /// # Errors
+    ///
+    /// If it is gone.
+    pub fn block(&self, signals: &[i32]) -> anyhow::Result<()> {
+        let mask = super::mask_of(signals);
+        self.order(Order::Mask { mask })
+    }
+
+    /// Starts idle threads with this mask, and returns their tids in its own
+    /// PID namespace.
+    ///
+    /// # Errors
+    ///
+    /// If they could not be started.
+    pub fn threads(&self, count: u32, blocked: &[i32]) -> anyhow::Result<Vec<i32>> {
+        let mask = super::mask_of(blocked);
+        match self.ask(Order::Threads { count, mask })? {
+            Answer::Numbers(tids) => Ok(tids),
+            answer => Err(self.unexpected("threads", &answer)),
+        }
+    }
+
+    /// Makes its main thread wait in sigtimedwait(2), and returns once it does.
+    /// [`Specimen::awaited_signal`] has the outcome.
+    ///
+    /// # Errors
+    ///
+    /// If it did not get there.
+    pub fn sigwait(&self, signals: &[i32], limit: Duration) -> anyhow::Result<()> {
+        let mask = super::mask_of(signals);
+        let millis = limit.as_millis() as u64;
+        self.order(Order::SigWait { mask, millis })?;
+        self.await_syscall(libc::SYS_rt_sigtimedwait)
+    }
+
+    /// Makes its main thread wait on a signalfd(2), and returns once it does.
+    ///
+    /// # Errors
+    ///
+    /// If it could not.
+    pub fn signalfd(&self, signals: &[i32], limit: Duration) -> anyhow::Result<()> {
+        let mask = super::mask_of(signals);
+        let millis = limit.as_millis() as u64;
+        self.order(Order::SignalFd { mask, millis })
+    }
+
+    /// Returns once the main thread sleeps in this system call.
+    fn await_syscall(&self, number: libc::c_long) -> anyhow::Result<()> {
+        let path = format!("/proc/{}/syscall", self.pid());
+        let end = Instant::now() + ANSWER_TIMEOUT;
+        while Instant::now() < end {
+            let now = std::fs::read_to_string(&path).with_context(|| format!("reading {path}"))?;
+            if now.split(' ').next() == Some(&number.to_string()) {
+                return Ok(());
+            }
+            thread::sleep(LOOK);
+        }
+        bail!("{self} never slept in system call {number}")
+    }
+
+    /// What a sigwait or signalfd took; `None` if its time ran out first.
+    ///
+    /// # Errors
+    ///
+    /// If it said nothing by `timeout`.
+    pub fn awaited_signal(&self, timeout: Duration) -> anyhow::Result<Option<i32>> {
+        let Event::Signal(signal) = lock(&self.member.channel)
+            .event(Instant::now() + timeout)
+            .with_context(|| format!("{self}: waiting for its signal"))?;
+        Ok((signal != 0).then_some(signal))
+    }
+
+    /// Traces `pid` (as this specimen sees it).
+    ///
+    /// # Errors
+    ///
+    /// If ptrace(2) refused.
+    pub fn seize(&self, pid: i32, policy: TracePolicy) -> anyhow::Result<()> {
+        self.order(Order::Trace {
+            pid,
+            attach: false,
+            exit_kill: false,
+            policy,
+        })
+    }
+
+    /// Its ids and the signals its handlers got.
+    ///
+    /// # Errors
+    ///
+    /// If it is gone.
+    pub fn report(&self) -> anyhow::Result<Report> {
+        match self.ask(Order::Query)? {
+            Answer::Report(report) => Ok(report),
+            answer => Err(self.unexpected("query", &answer)),
+        }
+    }
+
+    /// How often a handler of it got this signal.
+    ///
+    /// # Errors
+    ///
+    /// If it is gone.
+    pub fn caught(&self, signal: i32) -> anyhow::Result<u64> {
+        let of = |caught: &Caught| caught.signal == signal;
+        let report = self.report()?;
+        Ok(report.caught.iter().find(|c| of(c)).map_or(0, |c| c.count))
+    }
+
+    /// Its pending, blocked, ignored and caught signals, from `/proc`.
+    ///
+    /// # Errors
+    ///
+    /// If it is gone.
+    pub fn signal_sets(&self) -> anyhow::Result<procfs::SignalSets> {
+        procfs::signal_sets(self.pid())
+    }
+
+    /// Its `/proc/PID/stat`, if that pid is still this process.
+    pub fn stat(&self) -> Option<procfs::Stat> {
+        self.member.stat()
+    }
+
+    /// What became of it, once everything sent so far had its effect: at once
+    /// if it is dead or stopped, else when it has answered a ping. `Alive` if
+    /// it does neither by `timeout` (it sleeps in an order that blocks, say).
+    ///
+    /// # Errors
+    ///
+    /// If its parent cannot be asked.
+    pub fn fate(&self, timeout: Duration) -> anyhow::Result<Status> {
+        let end = Instant::now() + timeout;
+        let pinged = lock(&self.member.channel).tell(Order::Ping).ok();
+        loop {
+            match self.stat() {
+                None => return Ok(Status::Gone),
+                Some(stat) if stat.is_dead() => return self.last_status(),
+                Some(stat) if stat.state == 'T' || stat.state == 't' => {
+                    // A traced one stops for its tracer at every signal; what
+                    // it is stopped for is then not its parent's to see.
+                    if stat.state == 'T' {
+                        return self.last_status();
+                    }
+                }
+                Some(_) => {}
+            }
+            let now = Instant::now();
+            if let Some(seq) = pinged {
+                let glance = (now + LOOK).min(end);
+                if lock(&self.member.channel).answer_to(seq, glance).is_ok() {
+                    return Ok(Status::Alive);
+                }
+            }
+            if now >= end {
+                return Ok(Status::Alive);
+            }
+            thread::sleep(LOOK);
+        }
+    }
+
+    /// Waits until it is dead: a zombie, or gone. The status then, or `Alive`.
+    ///
+    /// # Errors
+    ///
+    /// If its parent cannot be asked.
+    pub fn await_death(&self, timeout: Duration) -> anyhow::Result<Status> {
+        self.await_stat(timeout, procfs::Stat::is_dead)
+    }
+
+    /// Waits until it is stopped, by a signal or by its tracer, or dead.
+    ///
+    /// # Errors
+    ///
+    /// If its parent cannot be asked.
+    pub fn await_stop(&self, timeout: Duration) -> anyhow::Result<Status> {
+        self.await_stat(timeout, |stat| stat.is_stopped() || stat.is_dead())
+    }
+
+    fn await_stat(
+        &self,
+        timeout: Duration,
+        done: impl Fn(&procfs::Stat) -> bool,
+    ) -> anyhow::Result<Status> {
+        let end = Instant::now() + timeout;
+        loop {
+            match self.stat() {
+                None => return Ok(Status::Gone),
+                Some(stat) if done(&stat) => return self.last_status(),
+                Some(_) if Instant::now() >= end => return Ok(Status::Alive),
+                Some(_) => thread::sleep(LOOK),
+            }
+        }
+    }
+
+    /// The wait status, without reaping it: from its parent while that one
+    /// answers, else from `/proc`.
+    fn last_status(&self) -> anyhow::Result<Status> {
+        let member = &self.member;
+        let told = match &member.parent {
+            None => peek(member.pid),
+            Some(parent) => ask_status(parent, member.pid_for_parent),
+        };
+        match (told, self.stat()) {
+            (Some(status), _) if !matches!(status, Status::Gone | Status::Alive) => Ok(status),
+            (_, None) => Ok(Status::Gone),
+            (_, Some(stat)) if stat.is_dead() => Ok(Status::from_wait(stat.exit_code)),
+            (_, Some(stat)) if stat.is_stopped() => Ok(Status::Stopped(stat.exit_code & 0xff)),
+            (_, Some(_)) => Ok(Status::Alive),
+        }
+    }
+
+    /// Has its parent reap it, waiting for its death at most `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// If it did not die in time, or its parent cannot be asked.
+    pub fn reap(&self, timeout: Duration) -> anyhow::Result<()> {
+        let member = &self.member;
+        match &member.parent {
+            Some(parent) => Self::new(Arc::clone(parent)).order(Order::Reap {
+                pid: member.pid_for_parent,
+                millis: timeout.as_millis() as u64,
+            }),
+            None => {
+                let end = Instant::now() + timeout;
+                while raw::wait_any_status(member.pid)
+                    .with_context(|| format!("reaping {self}"))?
+                    .is_none()
+                {
+                    if Instant::now() >= end {
+                        bail!("{self} did not die within {timeout:?}");
+                    }
+                    thread::sleep(LOOK);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Kills it from the arena's own process and lets the arena forget it.
+    pub fn discard(self) {
+        self.member.destroy();
+        if let Some(arena) = self.member.arena.upgrade() {
+            lock(&arena.members).retain(|member| !Arc::ptr_eq(member, &self.member));
+        }
+    }
+
+    /// Waits for the hello after an [`Order::Exec`].
+    ///
+    /// # Errors
+    ///
+    /// If the new program never said it.
+    pub fn exec(&self, comm: &str) -> anyhow::Result<()> {
+        let comm = comm.to_owned();
+        self.order(Order::Exec { comm })?;
+        lock(&self.member.channel)
+            .hello(Instant::now() + ANSWER_TIMEOUT)
+            .with_context(|| format!("{self}: after its execve"))
+    }
+}
+
+impl std::fmt::Display for Specimen {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Member {
+            comm, pid, ns_pid, ..
+        } = &*self.member;
+        write!(
+            f,
+            "specimen {comm:?} (pid {pid}, {ns_pid} in its namespace)"
+        )
+    }
+}
+
+impl Member {
+    fn stat(&self) -> Option<procfs::Stat> {
+        procfs::stat(self.pid).filter(|stat| stat.start_ticks == self.start_ticks)
+    }
+
+    pub(super) fn is_dead(&self) -> bool {
+        self.stat().is_none_or(|stat| stat.is_dead())
+    }
+
+    /// Whether an order to it would be answered.
+    fn is_responsive(&self) -> bool {
+        self.stat()
+            .is_some_and(|stat| !stat.is_dead() && !stat.is_stopped())
+    }
+
+    /// SIGKILL, to this very process and to no later one with its number.
+    pub(super) fn destroy(&self) {
+        let Ok(pidfd) = raw::pidfd_open(self.pid) else {
+            return;
+        };
+        if self.stat().is_some_and(|stat| !stat.is_dead()) {
+            let _ = raw::pidfd_send_signal(pidfd.as_fd(), libc::SIGKILL);
+        }
+    }
+}
+
+/// The status of a child of the arena's own process, unless it just runs.
+pub(super) fn peek(pid: i32) -> Option<Status> {
+    let (code, status) = raw::peek_child(pid).ok()??;
+    Some(Status::from_siginfo(code, status))
+}
+
+/// The status of a child as its parent has it, if that one can answer.
+pub(super) fn ask_status(parent: &Arc<Member>, pid: i32) -> Option<Status> {
+    if !parent.is_responsive() {
+        return None;
+    }
+    match Specimen::new(Arc::clone(parent)).ask(Order::Status { pid }) {
+        Ok(Answer::Status(status)) => Some(status),
+        _ => None,
+    }
+}
+
+/// Waits until there is something to read, or `end`.
+pub(super) fn wait_readable(fd: BorrowedFd<'_>, end: Instant) -> anyhow::Result<bool> {
+    loop {
+        let left = end.saturating_duration_since(Instant::now());
+        // Rounded up: a poll of 0 ms would spin.
+        let millis = u16::try_from(left.as_micros().div_ceil(1000)).unwrap_or(u16::MAX);
+        match poll(
+            &mut [PollFd::new(fd, PollFlags::POLLIN)],
+            PollTimeout::from(millis),
+        ) {
+            Ok(0) if millis == u16::MAX => {}
+            Ok(0) => return Ok(false),
+            Ok(_) => return Ok(true),
+            Err(Errno::EINTR) => {}
+            Err(error) => return Err(error).context("polling a specimen's socket"),
+        }
+    }
+}
+
+/// One end of the conversation.
+#[derive(Debug)]
+pub(super) struct Channel {
+    fd: OwnedFd,
+    seq: u64,
+    events: VecDeque<Event>,
+    answers: VecDeque<(u64, Answer)>,
+    hellos: u32,
+}
+
+impl Channel {
+    pub(super) fn new(fd: OwnedFd) -> Self {
+        Self {
+            fd,
+            seq: 0,
+            events: VecDeque::new(),
+            answers: VecDeque::new(),
+            hellos: 0,
+        }
+    }
+
+    fn tell(&mut self, order: Order) -> anyhow::Result<u64> {
+        self.seq += 1;
+        let seq = self.seq;
+        let text = serde_json::to_vec(&Told { seq, order }).context("encoding an order")?;
+        loop {
+            match send(self.fd.as_raw_fd(), &text, MsgFlags::MSG_NOSIGNAL) {
+                Ok(_) => return Ok(seq),
+                Err(Errno::EINTR) => {}
+                Err(error) => return Err(error).context("it is gone"),
+            }
+        }
+    }
+
+    /// The next message; `None` when the time is up.
+    pub(super) fn receive(&mut self, end: Instant) -> anyhow::Result<Option<Said>> {
+        if !wait_readable(self.fd.as_fd(), end)? {
+            return Ok(None);
+        }
+        let mut buffer = [0; MESSAGE_MAX];
+        let length =
+            recv(self.fd.as_raw_fd(), &mut buffer, MsgFlags::empty()).context("it hung up")?;
+        if length == 0 {
+            bail!("it hung up");
+        }
+        serde_json::from_slice(&buffer[..length])
+            .map(Some)
+            .context("it said what no arena understands")
+    }
+
+    /// Takes messages until `found` finds what it looks for.
+    fn until<T>(
+        &mut self,
+        end: Instant,
+        mut found: impl FnMut(&mut Self) -> Option<T>,
+    ) -> anyhow::Result<T> {
+        loop {
+            if let Some(value) = found(self) {
+                return Ok(value);
+            }
+            match self.receive(end)? {
+                None => bail!("no answer in time"),
+                Some(Said::Answer { seq, answer }) => self.answers.push_back((seq, answer)),
+                Some(Said::Event(event)) => self.events.push_back(event),
+                Some(Said::Hello { .. }) => self.hellos += 1,
+            }
+        }
+    }
+
+    fn answer_to(&mut self, wanted: u64, end: Instant) -> anyhow::Result<Answer> {
+        self.until(end, |channel| {
+            // Answers come in order: older ones are to orders nobody waits for.
+            channel.answers.retain(|(seq, _)| *seq >= wanted);
+            let (seq, _) = channel.answers.front()?;
+            if *seq != wanted {
+                return None;
+            }
+            channel.answers.pop_front().map(|(_, answer)| answer)
+        })
+    }
+
+    fn event(&mut self, end: Instant) -> anyhow::Result<Event> {
+        self.until(end, |channel| channel.events.pop_front())
+    }
+
+    fn hello(&mut self, end: Instant) -> anyhow::Result<()> {
+        self.until(end, |channel| {
+            channel.hellos = channel.hellos.checked_sub(1)?;
+            Some(())
+        })
+    }
+}
