@@ -179,7 +179,12 @@ fn a_name_cannot_pass_for_a_route() {
         PLAIN,
         &[Record::Signal(Box::new(fixtures::hostile("x 1[2] -> y")))],
     );
-    assert!(text.contains(r#""x 1[2] -> y" 22[31207] in "#), "{text}");
+    let route = r#""x 1[2] -> y" 22[31207] in "x 1[2] -> y" -> "x 1[2] -> y" 1[31150]"#;
+    assert!(text.contains(route), "{text}");
+    let mut named_host = fixtures::exit();
+    named_host.container = Some(fixtures::container("host", 5, "init"));
+    let text = render(PLAIN, &[Record::Exit(Box::new(named_host))]);
+    assert!(text.contains(r#"  "host" (init)  "#), "{text}");
 }
 
 #[test]
