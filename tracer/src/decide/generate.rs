@@ -43,11 +43,25 @@ const fn dropped(reason: Reason, rule: &'static str) -> Decision {
 /// Whether this very signal has just begun the death of the group:
 /// `complete_signal()` has set the flags by the time the tracepoint fires, and
 /// has overwritten SIGNAL_UNKILLABLE with them.
+///
+/// To 6.0 a signal to a group that dies of the same signal shows these flags
+/// too, so what else `complete_signal()` asks for has to hold as well.
 fn has_just_begun_group_exit(s: &Situation) -> bool {
+    let t = &s.target;
     matches!(s.result, TraceResult::Delivered | TraceResult::LoseInfo)
-        && s.target.signal_flags & SIGNAL_GROUP_EXIT != 0
-        && s.target.group_exit_code == s.sig
-        && !s.target.was_dying
+        && t.signal_flags & SIGNAL_GROUP_EXIT != 0
+        && t.group_exit_code == s.sig
+        && !t.was_dying
+        && sig_fatal(s)
+        && (s.sig == SIGKILL || !t.ptraced)
+        && !signals::contains(signals::COREDUMP, s.sig)
+}
+
+/// `sig_fatal()`: the default action ends the process. A handler that could not
+/// be read does not speak against it.
+fn sig_fatal(s: &Situation) -> bool {
+    matches!(s.target.handler, Handler::Default | Handler::Unknown)
+        && !signals::contains(signals::DEFAULT_IGNORE | signals::STOP, s.sig)
 }
 
 /// `prepare_signal()`: `Some` if the signal is dropped.
