@@ -289,6 +289,18 @@ fn complete_signal(s: &Situation, w: &mut Walk) -> Decision {
     ) {
         return fatal(s);
     }
+    // wants_signal() refuses an exiting thread, and a signal to one thread goes to
+    // no other: whatever handler or mask it has, it acts no more.
+    if !s.group
+        && w.test(
+            F,
+            "type == PIDTYPE_PID && p->flags & PF_EXITING: nobody is woken",
+            t.pf_flags & PF_EXITING != 0,
+            || format!("flags = {:#x}", t.pf_flags),
+        )
+    {
+        return dropped(Reason::ExitingThread, "complete_signal/wants_signal");
+    }
     if let Some(decision) = waits(s, w) {
         return decision;
     }
@@ -306,11 +318,12 @@ fn complete_signal(s: &Situation, w: &mut Walk) -> Decision {
         Handler::Default if s.sig == SIGKILL && t.core_dump => {
             Decision::new(Outcome::Fatal, Reason::Kill, "prepare_signal/core_state")
         }
-        // Only another thread's SIGKILL can be left unstarted, and none was seen.
-        Handler::Default if s.sig == SIGKILL => DISAGREE,
-        Handler::Default if !s.group && t.pf_flags & PF_EXITING != 0 => {
-            dropped(Reason::ExitingThread, "complete_signal/wants_signal")
+        // Only an exiting thread refuses a SIGKILL: all of them do. (From 5.17 the
+        // last one has set SIGNAL_GROUP_EXIT by then.)
+        Handler::Default if s.sig == SIGKILL && t.pf_flags & PF_EXITING != 0 => {
+            dropped(Reason::TargetExiting, "complete_signal/wants_signal")
         }
+        Handler::Default if s.sig == SIGKILL => DISAGREE,
         // wants_signal() said no to every thread (each has something pending
         // already): the group dies when one of them gets to it.
         Handler::Default => Decision::new(
