@@ -81,8 +81,15 @@ fn prepare_signal(s: &Situation, forced: bool, w: &mut Walk) -> Option<Decision>
         if w.test(F, "signal->core_state", t.core_dump, || {
             format!("core dump: {}", t.core_dump)
         }) {
-            return (s.sig != SIGKILL)
-                .then_some(dropped(Reason::CoreDumping, "prepare_signal/core_state"));
+            return match s.result {
+                _ if s.sig == SIGKILL => None,
+                TraceResult::Ignored => {
+                    Some(dropped(Reason::CoreDumping, "prepare_signal/core_state"))
+                }
+                // To 5.16, once a SIGKILL has ended the dump: SIGNAL_GROUP_EXIT has
+                // taken the place of SIGNAL_GROUP_COREDUMP, and all is queued.
+                _ => Some(dropped(Reason::TargetExiting, "prepare_signal/group_exit")),
+            };
         }
         return Some(dropped(Reason::TargetExiting, "prepare_signal/group_exit"));
     }
@@ -343,7 +350,8 @@ fn fatal(s: &Situation) -> Decision {
         return Decision::new(Outcome::Queued, Reason::Frozen, "try_to_freeze/v1");
     }
     let reason = match s.sig {
-        SIGKILL if t.is_ns_init() => Reason::ForcedOnInit,
+        // The dump has taken SIGNAL_UNKILLABLE from an init: nothing is forced.
+        SIGKILL if t.is_ns_init() && !t.core_dump => Reason::ForcedOnInit,
         SIGKILL => Reason::Kill,
         _ => Reason::DefaultTerminate,
     };
