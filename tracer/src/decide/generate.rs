@@ -11,7 +11,7 @@ use super::{
     Decision, Outcome, Reason, Walk,
     force::force,
     situation::{
-        Frozen, Handler, PF_EXITING, PF_KTHREAD, SIGNAL_GROUP_COREDUMP, SIGNAL_GROUP_EXIT,
+        Frozen, Handler, Info, PF_EXITING, PF_KTHREAD, SIGNAL_GROUP_COREDUMP, SIGNAL_GROUP_EXIT,
         SIGNAL_STOP_STOPPED, SIGNAL_UNKILLABLE, Situation, TraceResult, si,
     },
 };
@@ -29,7 +29,8 @@ pub fn decide(s: &Situation, w: &mut Walk) -> Decision {
         (_, Some(_)) => DISAGREE,
         (TraceResult::AlreadyPending, None) => legacy_queue(s, w),
         (TraceResult::OverflowFail, None) => overflow(s, w),
-        (TraceResult::Delivered | TraceResult::LoseInfo, None) => complete_signal(s, w),
+        (TraceResult::LoseInfo, None) => lose_info(s, w),
+        (TraceResult::Delivered, None) => complete_signal(s, w),
     }
 }
 
@@ -265,8 +266,8 @@ fn legacy_queue(s: &Situation, w: &mut Walk) -> Decision {
 fn overflow(s: &Situation, w: &mut Walk) -> Decision {
     if w.test(
         "__send_signal_locked",
-        "!q && sig >= SIGRTMIN && info->si_code != SI_USER: -EAGAIN",
-        s.sig >= SIGRTMIN && s.code != si::USER,
+        "!q && !is_si_special(info) && sig >= SIGRTMIN && info->si_code != SI_USER: -EAGAIN",
+        fails_without_room(s),
         || format!("signal {}, si_code = {}", s.sig, s.code),
     ) {
         Decision::new(
@@ -274,6 +275,27 @@ fn overflow(s: &Situation, w: &mut Walk) -> Decision {
             Reason::QueueFull,
             "__send_signal_locked/sigqueue_alloc",
         )
+    } else {
+        DISAGREE
+    }
+}
+
+/// What the sender is told of, where no `sigqueue` can be had.
+fn fails_without_room(s: &Situation) -> bool {
+    s.info == Info::Pointer && s.sig >= SIGRTMIN && s.code != si::USER
+}
+
+/// Queued without its siginfo, for lack of room: neither what fails instead, nor
+/// what needs no room.
+fn lose_info(s: &Situation, w: &mut Walk) -> Decision {
+    let needs_none = s.sig == SIGKILL || s.target.pf_flags & PF_KTHREAD != 0;
+    if w.test(
+        "__send_signal_locked",
+        "!q: the signal is queued, its siginfo is lost",
+        !needs_none && !fails_without_room(s),
+        || format!("signal {}, si_code = {}", s.sig, s.code),
+    ) {
+        complete_signal(s, w)
     } else {
         DISAGREE
     }
