@@ -29,8 +29,8 @@ pub fn decide(s: &Situation, w: &mut Walk) -> Decision {
         (_, Some(_)) => DISAGREE,
         (TraceResult::AlreadyPending, None) => legacy_queue(s, w),
         (TraceResult::OverflowFail, None) => overflow(s, w),
-        (TraceResult::LoseInfo, None) => lose_info(s, w),
-        (TraceResult::Delivered, None) => complete_signal(s, w),
+        (TraceResult::LoseInfo, None) => lose_info(s, forced, w),
+        (TraceResult::Delivered, None) => complete_signal(s, forced, w),
     }
 }
 
@@ -287,7 +287,7 @@ fn fails_without_room(s: &Situation) -> bool {
 
 /// Queued without its siginfo, for lack of room: neither what fails instead, nor
 /// what needs no room.
-fn lose_info(s: &Situation, w: &mut Walk) -> Decision {
+fn lose_info(s: &Situation, forced: bool, w: &mut Walk) -> Decision {
     let needs_none = s.sig == SIGKILL || s.target.pf_flags & PF_KTHREAD != 0;
     if w.test(
         "__send_signal_locked",
@@ -295,14 +295,14 @@ fn lose_info(s: &Situation, w: &mut Walk) -> Decision {
         !needs_none && !fails_without_room(s),
         || format!("signal {}, si_code = {}", s.sig, s.code),
     ) {
-        complete_signal(s, w)
+        complete_signal(s, forced, w)
     } else {
         DISAGREE
     }
 }
 
 /// `complete_signal()`: who takes it, and whether it ends the group at once.
-fn complete_signal(s: &Situation, w: &mut Walk) -> Decision {
+fn complete_signal(s: &Situation, forced: bool, w: &mut Walk) -> Decision {
     const F: &str = "complete_signal";
     let t = &s.target;
     if w.test(
@@ -316,7 +316,11 @@ fn complete_signal(s: &Situation, w: &mut Walk) -> Decision {
             )
         },
     ) {
-        return fatal(s);
+        return if init_was_open_to(s, forced) {
+            fatal(s)
+        } else {
+            DISAGREE
+        };
     }
     // wants_signal() refuses an exiting thread, and a signal to one thread goes to
     // no other: whatever handler or mask it has, it acts no more.
@@ -361,6 +365,23 @@ fn complete_signal(s: &Situation, w: &mut Walk) -> Decision {
             "complete_signal/wants_signal",
         ),
         Handler::Ignore | Handler::Unknown => DISAGREE,
+    }
+}
+
+/// Whether a signal could end this process at all, if it is an init. Its
+/// SIGNAL_UNKILLABLE is overwritten by now, so what the kernel must have found is
+/// derived: a forced SIGKILL; a signal that the thread at hand blocks while another
+/// one does not; a signal forced upon the thread itself; or a core dump, which has
+/// overwritten the flag before.
+fn init_was_open_to(s: &Situation, forced: bool) -> bool {
+    let t = &s.target;
+    if !(t.is_ns_init() || t.is_global_init()) || t.core_dump {
+        return true;
+    }
+    let force_sig = s.info == Info::Pointer && s.code > 0 && s.sender.is_target && !s.group;
+    match s.sig {
+        SIGKILL => forced || force_sig,
+        _ => t.blocked || t.real_blocked || force_sig,
     }
 }
 
