@@ -1,7 +1,7 @@
 //! `__send_signal_locked()`: queue a signal, or drop it.
 //!
 //! The order of the tests is the kernel's (`kernel/signal.c`): `prepare_signal`,
-//! `sig_ignored`, `sig_task_ignored`, `sig_handler_ignored`, `legacy_queue`,
+//! `sig_ignored`, `sig_task_ignored`, `sig_handler_ignored`, `legacy_queue`, and
 //! `complete_signal`. It differs little from 5.10 to 7.2; where it does, the
 //! comment says how the difference shows, since version numbers do not tell.
 
@@ -9,10 +9,11 @@ use tracer_common::signals::{self, SIGCONT, SIGKILL, SIGRTMIN};
 
 use super::{
     Decision, Outcome, Reason, Walk,
+    complete::{complete_signal, has_just_begun_group_exit},
     force::force,
     situation::{
-        Frozen, Handler, Info, PF_EXITING, PF_KTHREAD, SIGNAL_GROUP_COREDUMP, SIGNAL_GROUP_EXIT,
-        SIGNAL_STOP_STOPPED, SIGNAL_UNKILLABLE, Situation, TraceResult, si,
+        Handler, Info, PF_EXITING, PF_KTHREAD, SIGNAL_GROUP_COREDUMP, SIGNAL_GROUP_EXIT,
+        SIGNAL_UNKILLABLE, Situation, TraceResult, si,
     },
 };
 
@@ -24,8 +25,14 @@ pub fn decide(s: &Situation, w: &mut Walk) -> Decision {
         (TraceResult::Ignored, Some(decision)) => decision,
         (TraceResult::Ignored, None) => exiting_thread(s, w),
         (TraceResult::Unknown(_), _) => DISAGREE,
-        // To 6.0 the kernel queues what is sent to a dying group: no effect either.
-        (_, Some(decision)) if decision.reason == Reason::TargetExiting => decision,
+        // To 6.0 the kernel queues what is sent to a dying group, if the rest of its
+        // tests let it: no effect either.
+        (_, Some(decision)) if decision.reason == Reason::TargetExiting => {
+            match sig_ignored(s, forced, w) {
+                None => decision,
+                Some(_) => DISAGREE,
+            }
+        }
         (_, Some(_)) => DISAGREE,
         (TraceResult::AlreadyPending, None) => legacy_queue(s, w),
         (TraceResult::OverflowFail, None) => overflow(s, w),
@@ -34,35 +41,11 @@ pub fn decide(s: &Situation, w: &mut Walk) -> Decision {
     }
 }
 
-const DISAGREE: Decision =
+pub(super) const DISAGREE: Decision =
     Decision::new(Outcome::Dropped, Reason::ModelDisagrees, "model/disagrees");
 
-const fn dropped(reason: Reason, rule: &'static str) -> Decision {
+pub(super) const fn dropped(reason: Reason, rule: &'static str) -> Decision {
     Decision::new(Outcome::Dropped, reason, rule)
-}
-
-/// Whether this very signal has just begun the death of the group:
-/// `complete_signal()` has set the flags by the time the tracepoint fires, and
-/// has overwritten SIGNAL_UNKILLABLE with them.
-///
-/// To 6.0 a signal to a group that dies of the same signal shows these flags
-/// too, so what else `complete_signal()` asks for has to hold as well.
-fn has_just_begun_group_exit(s: &Situation) -> bool {
-    let t = &s.target;
-    matches!(s.result, TraceResult::Delivered | TraceResult::LoseInfo)
-        && t.signal_flags & SIGNAL_GROUP_EXIT != 0
-        && t.group_exit_code == s.sig
-        && !t.was_dying
-        && sig_fatal(s)
-        && (s.sig == SIGKILL || !t.ptraced)
-        && !signals::contains(signals::COREDUMP, s.sig)
-}
-
-/// `sig_fatal()`: the default action ends the process. A handler that could not
-/// be read does not speak against it.
-fn sig_fatal(s: &Situation) -> bool {
-    matches!(s.target.handler, Handler::Default | Handler::Unknown)
-        && !signals::contains(signals::DEFAULT_IGNORE | signals::STOP, s.sig)
 }
 
 /// `prepare_signal()`: `Some` if the signal is dropped.
@@ -108,6 +91,18 @@ fn prepare_signal(s: &Situation, forced: bool, w: &mut Walk) -> Option<Decision>
             Reason::CoreDumping,
             "prepare_signal/group_coredump",
         ));
+    }
+    // The dump asks for nothing else, and this SIGKILL may have ended it by now.
+    if s.sig == SIGKILL
+        && t.core_dump
+        && w.test(
+            F,
+            "a core dump is being written: sig == SIGKILL passes",
+            t.signal_flags & SIGNAL_GROUP_COREDUMP != 0 || has_just_begun_group_exit(s),
+            flags,
+        )
+    {
+        return None;
     }
     if signals::contains(signals::STOP, s.sig) {
         w.test(
@@ -298,135 +293,6 @@ fn lose_info(s: &Situation, forced: bool, w: &mut Walk) -> Decision {
         complete_signal(s, forced, w)
     } else {
         DISAGREE
-    }
-}
-
-/// `complete_signal()`: who takes it, and whether it ends the group at once.
-fn complete_signal(s: &Situation, forced: bool, w: &mut Walk) -> Decision {
-    const F: &str = "complete_signal";
-    let t = &s.target;
-    if w.test(
-        F,
-        "sig_fatal(p, sig) && !sigismember(&t->real_blocked, sig) && (sig == SIGKILL || !p->ptrace): signal->flags = SIGNAL_GROUP_EXIT",
-        has_just_begun_group_exit(s),
-        || {
-            format!(
-                "signal->flags = {:#x}, group_exit_code = {}",
-                t.signal_flags, t.group_exit_code
-            )
-        },
-    ) {
-        return if init_was_open_to(s, forced) {
-            fatal(s)
-        } else {
-            DISAGREE
-        };
-    }
-    // wants_signal() refuses an exiting thread, and a signal to one thread goes to
-    // no other: whatever handler or mask it has, it acts no more.
-    if !s.group
-        && w.test(
-            F,
-            "type == PIDTYPE_PID && p->flags & PF_EXITING: nobody is woken",
-            t.pf_flags & PF_EXITING != 0,
-            || format!("flags = {:#x}", t.pf_flags),
-        )
-    {
-        return dropped(Reason::ExitingThread, "complete_signal/wants_signal");
-    }
-    if let Some(decision) = waits(s, w) {
-        return decision;
-    }
-    match t.handler {
-        Handler::Function | Handler::Kthread | Handler::KthreadKernel => {
-            Decision::new(Outcome::Queued, Reason::Handler, "complete_signal/handler")
-        }
-        Handler::Default if signals::contains(signals::STOP, s.sig) => {
-            Decision::new(Outcome::Queued, Reason::Stop, "get_signal/stop")
-        }
-        // These die in get_signal(), not here.
-        Handler::Default if signals::contains(signals::COREDUMP, s.sig) => {
-            Decision::new(Outcome::Fatal, Reason::DefaultCore, "get_signal/coredump")
-        }
-        Handler::Default if s.sig == SIGKILL && t.core_dump => {
-            Decision::new(Outcome::Fatal, Reason::Kill, "prepare_signal/core_state")
-        }
-        // Only an exiting thread refuses a SIGKILL: all of them do. (From 5.17 the
-        // last one has set SIGNAL_GROUP_EXIT by then.)
-        Handler::Default if s.sig == SIGKILL && t.pf_flags & PF_EXITING != 0 => {
-            dropped(Reason::TargetExiting, "complete_signal/wants_signal")
-        }
-        Handler::Default if s.sig == SIGKILL => DISAGREE,
-        // wants_signal() said no to every thread (each has something pending
-        // already): the group dies when one of them gets to it.
-        Handler::Default => Decision::new(
-            Outcome::Fatal,
-            Reason::DefaultTerminate,
-            "complete_signal/wants_signal",
-        ),
-        Handler::Ignore | Handler::Unknown => DISAGREE,
-    }
-}
-
-/// Whether a signal could end this process at all, if it is an init. Its
-/// SIGNAL_UNKILLABLE is overwritten by now, so what the kernel must have found is
-/// derived: a forced SIGKILL; a signal that the thread at hand blocks while another
-/// one does not; a signal forced upon the thread itself; or a core dump, which has
-/// overwritten the flag before.
-fn init_was_open_to(s: &Situation, forced: bool) -> bool {
-    let t = &s.target;
-    if !(t.is_ns_init() || t.is_global_init()) || t.core_dump {
-        return true;
-    }
-    let force_sig = s.info == Info::Pointer && s.code > 0 && s.sender.is_target && !s.group;
-    match s.sig {
-        SIGKILL => forced || force_sig,
-        _ => t.blocked || t.real_blocked || force_sig,
-    }
-}
-
-/// The group's death has begun.
-fn fatal(s: &Situation) -> Decision {
-    const RULE: &str = "complete_signal/sig_fatal";
-    let t = &s.target;
-    if t.frozen == Frozen::V1 {
-        return Decision::new(Outcome::Queued, Reason::Frozen, "try_to_freeze/v1");
-    }
-    let reason = match s.sig {
-        // The dump has taken SIGNAL_UNKILLABLE from an init: nothing is forced.
-        SIGKILL if t.is_ns_init() && !t.core_dump => Reason::ForcedOnInit,
-        SIGKILL => Reason::Kill,
-        _ => Reason::DefaultTerminate,
-    };
-    Decision::new(Outcome::Fatal, reason, RULE)
-}
-
-/// What keeps a queued signal from acting for now.
-fn waits(s: &Situation, w: &mut Walk) -> Option<Decision> {
-    const F: &str = "complete_signal";
-    let t = &s.target;
-    let queued = |reason, rule| Some(Decision::new(Outcome::Queued, reason, rule));
-    if t.sigwait() {
-        return queued(Reason::Sigwait, "sig_ignored/real_blocked");
-    }
-    if t.blocked {
-        return queued(Reason::Blocked, "sig_ignored/blocked");
-    }
-    if t.ptraced && s.sig != SIGKILL {
-        return queued(Reason::Ptrace, "sig_ignored/ptrace");
-    }
-    if w.test(
-        F,
-        "wants_signal(): task_is_stopped_or_traced(p)",
-        t.signal_flags & SIGNAL_STOP_STOPPED != 0 && s.sig != SIGKILL && s.sig != SIGCONT,
-        || format!("signal->flags = {:#x}", t.signal_flags),
-    ) {
-        return queued(Reason::Stopped, "complete_signal/wants_signal");
-    }
-    match t.frozen {
-        Frozen::No => None,
-        Frozen::V1 => queued(Reason::Frozen, "try_to_freeze/v1"),
-        Frozen::V2 => queued(Reason::Frozen, "get_signal/jobctl_trap_freeze"),
     }
 }
 
