@@ -205,7 +205,7 @@ fn kill(kind: Kind) -> &'static str {
         Kind::ParentDeath => {
             "its parent thread ended, and it had asked to get SIGKILL then (PR_SET_PDEATHSIG)"
         }
-        _ => "SIGKILL ends it at once, with no chance to clean up",
+        _ => "SIGKILL ends it, with no chance to clean up",
     }
 }
 
