@@ -54,7 +54,7 @@ fn only_the_end_of_a_child_bypasses_the_force_test() {
         (5, true),
         (6, true),
     ] {
-        to_process(17).from_sibling().code(code).forced(forced);
+        to_process(17).sent_by_sibling().code(code).forced(forced);
     }
 }
 
@@ -95,11 +95,11 @@ fn which_siginfo_names_a_sender() {
         (29, 7, true),
         (17, 7, true),
     ] {
-        to_process(sig).from_sibling().code(code).forced(names);
+        to_process(sig).sent_by_sibling().code(code).forced(names);
         // Visible: only SI_KERNEL forces.
         to_process(sig).code(code).forced(code == si::KERNEL);
     }
     // A USB completion, on whatever the interrupt hit.
-    to_process(9).from_idle().code(si::ASYNCIO).forced(false);
-    to_process(9).from_host().code(si::ASYNCIO).forced(true);
+    to_process(9).sent_by_idle().code(si::ASYNCIO).forced(false);
+    to_process(9).sent_by_host().code(si::ASYNCIO).forced(true);
 }

@@ -30,7 +30,7 @@ fn from_inside_nothing_without_a_handler_arrives() {
     to_init(15).begins_exit().impossible();
     is_protected("E21", to_init(11)).forced(false);
     is_protected("E31d", to_init(9).code(si::QUEUE)).forced(false);
-    is_protected("E31g", to_init(9).from_itself()).forced(false);
+    is_protected("E31g", to_init(9).sent_by_itself()).forced(false);
     is_protected("E45", to_init(9)).by(Kind::Process, Relation::Same);
     is_protected("E42", to_init(15)).by(Kind::Process, Relation::Same);
     is_protected("E46", to_init(15)).forced(false);
@@ -56,27 +56,27 @@ fn a_handler_or_an_ignored_signal_is_an_init_s_own_choice() {
 #[test]
 fn from_outside_only_kill_and_stop_are_forced() {
     for (id, sig) in [("E06", 15), ("E09", 20), ("E10", 1), ("E10", 2), ("E10", 3)] {
-        is_protected(id, to_init(sig).from_host())
+        is_protected(id, to_init(sig).sent_by_host())
             .forced(true)
             .by(Kind::Process, Relation::Ancestor);
-        to_init(sig).from_host().impossible();
+        to_init(sig).sent_by_host().impossible();
     }
     for sig in [10, 14, 37] {
-        is_protected("E10", to_init(sig).from_host()).forced(true);
+        is_protected("E10", to_init(sig).sent_by_host()).forced(true);
     }
-    is_forced_kill("E07", to_init(9).from_host()).by(Kind::Process, Relation::Ancestor);
-    to_init(9).from_host().ignored().impossible();
+    is_forced_kill("E07", to_init(9).sent_by_host()).by(Kind::Process, Relation::Ancestor);
+    to_init(9).sent_by_host().ignored().impossible();
     to_init(19)
-        .from_host()
+        .sent_by_host()
         .is("E08", Queued, Reason::Stop, "get_signal/stop")
         .forced(true);
     to_init(18)
-        .from_host()
+        .sent_by_host()
         .ignored()
         .is("E52", Dropped, Reason::DefaultIgnore, UNKILLABLE);
     for sig in [17, 18, 23, 28] {
         to_init(sig)
-            .from_host()
+            .sent_by_host()
             .ignored()
             .is("E11", Dropped, Reason::DefaultIgnore, UNKILLABLE);
     }
@@ -84,50 +84,52 @@ fn from_outside_only_kill_and_stop_are_forced() {
 
 #[test]
 fn outside_means_not_visible_and_not_further_up() {
-    is_forced_kill("E12", to_init(9).from_sibling()).by(Kind::Process, Relation::Unrelated);
+    is_forced_kill("E12", to_init(9).sent_by_sibling()).by(Kind::Process, Relation::Unrelated);
     is_protected("E12", to_init(9)).forced(false);
     // A process of an outer namespace to a nested init, and one beside it.
     let nested = to_init(9).target(|t| t.level = 2);
     is_protected("E44", nested.sender(|s| s.level = 2)).forced(false);
-    is_forced_kill("E44", nested.from_host().sender(|s| s.level = 1));
+    is_forced_kill("E44", nested.sent_by_host().sender(|s| s.level = 1));
     for id in ["E56", "E57", "E54"] {
-        is_forced_kill(id, to_init(9).from_host());
+        is_forced_kill(id, to_init(9).sent_by_host());
     }
-    is_forced_kill("E56", to_init(9).from_host().tkill());
+    is_forced_kill("E56", to_init(9).sent_by_host().tkill());
     is_forced_kill(
         "X11",
-        to_init(9).from_host().target(|t| {
+        to_init(9).sent_by_host().target(|t| {
             t.pf_flags = PF_EXITING;
             t.exit_state = 0x20;
         }),
     );
     is_protected(
         "X11",
-        to_init(15).from_host().target(|t| t.pf_flags = PF_EXITING),
+        to_init(15)
+            .sent_by_host()
+            .target(|t| t.pf_flags = PF_EXITING),
     );
     is_protected("X13", to_init(9)).forced(false);
-    is_forced_kill("X13", to_init(9).from_host());
+    is_forced_kill("X13", to_init(9).sent_by_host());
 }
 
 #[test]
 fn the_code_of_a_siginfo_decides_too() {
-    is_forced_kill("E31", to_init(9).from_host().code(si::QUEUE));
+    is_forced_kill("E31", to_init(9).sent_by_host().code(si::QUEUE));
     for (id, code, kind) in [
         ("E31b", si::TIMER, Kind::Timer),
         ("E31c", si::SIGIO, Kind::Io),
     ] {
-        is_protected(id, to_init(9).from_host().code(code))
+        is_protected(id, to_init(9).sent_by_host().code(code))
             .forced(false)
             .by(kind, Relation::Kernel);
     }
-    is_forced_kill("E31f", to_init(9).from_itself().code(si::KERNEL))
+    is_forced_kill("E31f", to_init(9).sent_by_itself().code(si::KERNEL))
         .by(Kind::Process, Relation::Same);
     to_init(19)
-        .from_itself()
+        .sent_by_itself()
         .code(si::KERNEL)
         .is("E31h", Queued, Reason::Stop, "get_signal/stop")
         .forced(true);
-    is_protected("E60", to_init(9).code(si::TIMER).from_idle())
+    is_protected("E60", to_init(9).code(si::TIMER).sent_by_idle())
         .forced(false)
         .by(Kind::Timer, Relation::Kernel);
 }
@@ -139,7 +141,7 @@ fn what_is_blocked_traced_or_awaited_is_never_ignored() {
         .is("E13", Queued, Reason::Blocked, "sig_ignored/blocked");
     for id in ["E17", "E46c"] {
         to_init(15)
-            .from_host()
+            .sent_by_host()
             .blocked()
             .is(id, Queued, Reason::Blocked, "sig_ignored/blocked");
     }
@@ -149,7 +151,7 @@ fn what_is_blocked_traced_or_awaited_is_never_ignored() {
         .is("E14", Coalesced, Reason::AlreadyPending, "legacy_queue");
     to_init(15)
         .target(|t| t.real_blocked = true)
-        .from_host()
+        .sent_by_host()
         .is("E16", Queued, Reason::Sigwait, "sig_ignored/real_blocked");
     let traced = |sig| to_init(sig).target(|t| t.ptraced = true);
     traced(15).is("E18", Queued, Reason::Ptrace, "sig_ignored/ptrace");
@@ -157,7 +159,7 @@ fn what_is_blocked_traced_or_awaited_is_never_ignored() {
     is_protected("E18", traced(9)).forced(false);
     // A fault of a traced init leaves it protected, and the tracer decides.
     traced(11)
-        .from_itself()
+        .sent_by_itself()
         .thread()
         .code(1)
         .is("E55", Queued, Reason::Ptrace, "sig_ignored/ptrace")
@@ -179,7 +181,7 @@ fn a_thread_that_does_not_block_lets_it_in() {
 fn a_real_fault_ends_any_init() {
     let fault = |sig, code| {
         to_init(sig)
-            .from_itself()
+            .sent_by_itself()
             .thread()
             .code(code)
             .target(|t| t.signal_flags = 0)
@@ -190,23 +192,24 @@ fn a_real_fault_ends_any_init() {
     fault(11, si::KERNEL).forced(true);
     fault(31, 1).forced(false);
     // abort(): raise() twice in vain, then hlt.
-    is_protected("E22", to_init(6).from_itself().tkill()).by(Kind::Process, Relation::Same);
+    is_protected("E22", to_init(6).sent_by_itself().tkill()).by(Kind::Process, Relation::Same);
 }
 
 #[test]
 fn the_kernel_s_own_signals() {
-    is_protected("E23", to_init(13).from_itself().noinfo().thread())
+    is_protected("E23", to_init(13).sent_by_itself().noinfo().thread())
         .forced(false)
         .by(Kind::Io, Relation::Kernel);
-    is_protected("E24", to_init(14).from_kernel().from_idle())
+    is_protected("E24", to_init(14).sent_by_kernel().sent_by_idle())
         .forced(true)
         .by(Kind::Timer, Relation::Kernel);
-    is_protected("E25", to_init(24).from_kernel().from_itself()).by(Kind::Kernel, Relation::Kernel);
-    is_forced_kill("E25", to_init(9).from_kernel().from_itself())
+    is_protected("E25", to_init(24).sent_by_kernel().sent_by_itself())
+        .by(Kind::Kernel, Relation::Kernel);
+    is_forced_kill("E25", to_init(9).sent_by_kernel().sent_by_itself())
         .by(Kind::Kernel, Relation::Kernel);
     let pdeath = |sig| {
         to_init(sig)
-            .from_host()
+            .sent_by_host()
             .noinfo()
             .sender_exits()
             .with(|s| s.pdeath_signal = sig)
@@ -215,32 +218,37 @@ fn the_kernel_s_own_signals() {
     is_protected("E26b", pdeath(15))
         .forced(true)
         .by(Kind::ParentDeath, Relation::Ancestor);
-    is_forced_kill("E28", to_init(9).from_kernel().thread()).by(Kind::Kernel, Relation::Kernel);
-    is_protected("E50", to_init(2).from_kernel().from_kthread())
+    is_forced_kill("E28", to_init(9).sent_by_kernel().thread()).by(Kind::Kernel, Relation::Kernel);
+    is_protected("E50", to_init(2).sent_by_kernel().sent_by_kthread())
         .forced(true)
         .by(Kind::Tty, Relation::Kernel);
-    is_protected("E50", to_init(1).from_kernel().from_kthread()).by(Kind::Tty, Relation::Kernel);
-    is_forced_kill("X01", to_init(9).from_host().noinfo().thread())
+    is_protected("E50", to_init(1).sent_by_kernel().sent_by_kthread())
+        .by(Kind::Tty, Relation::Kernel);
+    is_forced_kill("X01", to_init(9).sent_by_host().noinfo().thread())
         .by(Kind::Process, Relation::Ancestor);
     is_protected("X02", to_init(9).noinfo().thread())
         .forced(false)
         .by(Kind::Process, Relation::Same);
     is_forced_kill(
         "X06",
-        to_init(9).from_kernel().with(|s| s.oom_victim = true),
+        to_init(9).sent_by_kernel().with(|s| s.oom_victim = true),
     )
     .by(Kind::Oom, Relation::Kernel);
     is_forced_kill(
         "X07",
-        to_init(9).from_kernel().from_host().thread().sender_exits(),
+        to_init(9)
+            .sent_by_kernel()
+            .sent_by_host()
+            .thread()
+            .sender_exits(),
     )
     .by(Kind::Kernel, Relation::Kernel);
     is_forced_kill(
         "E44b",
         to_init(9)
             .target(|t| t.level = 2)
-            .from_kernel()
-            .from_host()
+            .sent_by_kernel()
+            .sent_by_host()
             .sender(|s| (s.nr, s.level, s.pf_flags) = (1, 1, PF_EXITING)),
     )
     .by(Kind::Zap, Relation::Ancestor);
@@ -248,10 +256,14 @@ fn the_kernel_s_own_signals() {
 
 #[test]
 fn frozen_and_stopped() {
-    let v1 = to_init(9).from_host().target(|t| t.frozen = Frozen::V1);
+    let v1 = to_init(9).sent_by_host().target(|t| t.frozen = Frozen::V1);
     v1.begins_exit()
         .is("X04", Queued, Reason::Frozen, "try_to_freeze/v1");
-    let v2 = |sig| to_init(sig).from_host().target(|t| t.frozen = Frozen::V2);
+    let v2 = |sig| {
+        to_init(sig)
+            .sent_by_host()
+            .target(|t| t.frozen = Frozen::V2)
+    };
     is_forced_kill("X03", v2(9));
     v2(15).handler(Handler::Function).is(
         "X03",
@@ -284,20 +296,20 @@ fn the_machine_s_own_init() {
             "sig_task_ignored/global_init",
         );
         // Not even the kernel's own.
-        to_global_init(sig).from_kernel().ignored().is(
+        to_global_init(sig).sent_by_kernel().ignored().is(
             "X10",
             Dropped,
             Reason::GlobalInit,
             "sig_task_ignored/global_init",
         );
-        to_global_init(sig).from_kernel().impossible();
+        to_global_init(sig).sent_by_kernel().impossible();
     }
 }
 
 #[test]
 fn a_dying_init_takes_nothing() {
     let zapping = |sig| {
-        to_init(sig).from_host().target(|t| {
+        to_init(sig).sent_by_host().target(|t| {
             t.pf_flags = PF_EXITING;
             t.live = 0;
         })

@@ -116,32 +116,32 @@ impl Case {
         self.with(|s| (s.info, s.code) = (Info::NoInfo, 0))
     }
 
-    fn from_kernel(self) -> Self {
+    fn sent_by_kernel(self) -> Self {
         self.with(|s| (s.info, s.code) = (Info::Priv, si::KERNEL))
     }
 
-    fn from_host(self) -> Self {
+    fn sent_by_host(self) -> Self {
         self.with(|s| s.relation = Relation::Ancestor)
             .sender(|s| (s.nr_in_target, s.nr, s.level) = (0, 4242, 0))
     }
 
-    fn from_sibling(self) -> Self {
+    fn sent_by_sibling(self) -> Self {
         self.with(|s| s.relation = Relation::Unrelated)
             .sender(|s| s.nr_in_target = 0)
     }
 
-    fn from_itself(self) -> Self {
+    fn sent_by_itself(self) -> Self {
         let nr = self.0.target.nr;
         self.sender(|s| (s.is_target, s.nr, s.nr_in_target) = (true, nr, nr))
     }
 
-    fn from_idle(self) -> Self {
-        self.from_host()
+    fn sent_by_idle(self) -> Self {
+        self.sent_by_host()
             .sender(|s| (s.is_idle, s.pf_flags) = (true, PF_KTHREAD))
     }
 
-    fn from_kthread(self) -> Self {
-        self.from_host().sender(|s| s.pf_flags = PF_KTHREAD)
+    fn sent_by_kthread(self) -> Self {
+        self.sent_by_host().sender(|s| s.pf_flags = PF_KTHREAD)
     }
 
     fn sender_exits(self) -> Self {

@@ -67,7 +67,7 @@ fn a_full_queue() {
     );
     // kill(2) does not fail, the kernel itself does not, a standard signal does not.
     rt.result(TraceResult::OverflowFail).impossible();
-    rt.from_kernel()
+    rt.sent_by_kernel()
         .result(TraceResult::OverflowFail)
         .impossible();
     to_process(10)
@@ -282,14 +282,14 @@ fn kernel_threads() {
         Reason::KernelThread,
         "sig_task_ignored/kthread",
     );
-    kthread(Handler::KthreadKernel).from_kernel().is(
+    kthread(Handler::KthreadKernel).sent_by_kernel().is(
         "",
         Queued,
         Reason::Handler,
         "complete_signal/handler",
     );
     kthread(Handler::KthreadKernel)
-        .from_kernel()
+        .sent_by_kernel()
         .ignored()
         .impossible();
     kthread(Handler::Kthread).is("", Queued, Reason::Handler, "complete_signal/handler");

@@ -20,13 +20,13 @@ fn cases() -> Vec<(&'static str, Case)> {
             .handler(handler)
             .target(|t| t.pf_flags = PF_KTHREAD)
     };
-    let oom = |case: Case| case.from_kernel().with(|s| s.oom_victim = true);
+    let oom = |case: Case| case.sent_by_kernel().with(|s| s.oom_victim = true);
     let zap = |case: Case| {
-        case.from_kernel()
+        case.sent_by_kernel()
             .sender_exits()
             .sender(|s| (s.nr, s.nr_in_target) = (1, 0))
     };
-    let pdeath = |case: Case| case.from_host().noinfo().sender_exits();
+    let pdeath = |case: Case| case.sent_by_host().noinfo().sender_exits();
     let function = Handler::Function;
     vec![
         ("protected init", to_init(15).ignored()),
@@ -35,15 +35,15 @@ fn cases() -> Vec<(&'static str, Case)> {
         ("SIGSTOP from inside", to_init(19).ignored()),
         (
             "SIGKILL by timer",
-            to_init(9).code(si::TIMER).from_host().ignored(),
+            to_init(9).code(si::TIMER).sent_by_host().ignored(),
         ),
         (
             "SIGKILL by SI_SIGIO",
-            to_init(9).code(si::SIGIO).from_host().ignored(),
+            to_init(9).code(si::SIGIO).sent_by_host().ignored(),
         ),
         (
             "SIGKILL by POLL_IN",
-            to_init(9).code(1).from_host().ignored(),
+            to_init(9).code(1).sent_by_host().ignored(),
         ),
         ("global init and SIGKILL", to_global_init(9).ignored()),
         ("ignored", to_process(15).handler(Handler::Ignore).ignored()),
@@ -125,7 +125,7 @@ fn cases() -> Vec<(&'static str, Case)> {
         (
             "fault of init",
             to_init(11)
-                .from_itself()
+                .sent_by_itself()
                 .thread()
                 .code(1)
                 .target(|t| t.signal_flags = 0),
@@ -137,7 +137,7 @@ fn cases() -> Vec<(&'static str, Case)> {
             "SIGKILL by parent's death",
             pdeath(to_process(9)).begins_exit(),
         ),
-        ("SIGKILL on init", to_init(9).from_host().begins_exit()),
+        ("SIGKILL on init", to_init(9).sent_by_host().begins_exit()),
         ("SIGKILL on init by zap", zap(to_init(9)).begins_exit()),
         ("SIGKILL on init by OOM", oom(to_init(9)).begins_exit()),
         (
@@ -146,7 +146,7 @@ fn cases() -> Vec<(&'static str, Case)> {
         ),
         (
             "SIGKILL on init by kernel",
-            to_init(9).from_kernel().begins_exit(),
+            to_init(9).sent_by_kernel().begins_exit(),
         ),
         ("disagrees", to_init(15)),
     ]

@@ -235,7 +235,7 @@ fn every_combination_of_facts() {
                     case.0.code = code;
                     case.0.group = group;
                     if !visible {
-                        case = case.from_host();
+                        case = case.sent_by_host();
                     }
                     for kernel in KERNELS {
                         for life in [Life::Alive, Life::Dying, Life::DumpingCore] {

@@ -28,7 +28,7 @@ fn e01_sigterm_from_inside() {
 
 #[test]
 fn e07_sigkill_from_the_host() {
-    insta::assert_snapshot!(path(to_init(9).from_host().begins_exit()));
+    insta::assert_snapshot!(path(to_init(9).sent_by_host().begins_exit()));
 }
 
 #[test]
