@@ -1,8 +1,6 @@
 //! Signals for an init, and for others, from its own PID namespace.
 
-use libc::{
-    EPERM, ESRCH, EINVAL, SIGKILL, SIGSEGV, SIGSTOP, SIGTERM, SIGUSR1,
-};
+use libc::{EINVAL, EPERM, ESRCH, SIGKILL, SIGSEGV, SIGSTOP, SIGTERM, SIGUSR1};
 use sigwhy::lab::arena::{Disposition, Group, Order, Place};
 
 use super::cases;

@@ -39,10 +39,7 @@ pub struct Family {
 }
 
 /// Runs a case: its body, then the comparison.
-pub fn run(
-    about: &str,
-    body: impl FnOnce(&mut Scene) -> anyhow::Result<()>,
-) -> anyhow::Result<()> {
+pub fn run(about: &str, body: impl FnOnce(&mut Scene) -> anyhow::Result<()>) -> anyhow::Result<()> {
     let exe = Path::new(env!("CARGO_BIN_EXE_sigwhy"));
     let fates_only = std::env::var_os(FATES_ONLY).is_some();
     if !fates_only {
@@ -152,7 +149,12 @@ impl Scene {
         watch.catch_up(&mut Beacon::new(self.arena.spawn_host("beacon")?))?;
         let mut wrong = String::new();
         for list in &self.lists {
-            let List { kind, target, expected, .. } = list;
+            let List {
+                kind,
+                target,
+                expected,
+                ..
+            } = list;
             let records: Vec<_> = watch
                 .records_of_at_least(target, expected.len())
                 .into_iter()
@@ -164,7 +166,11 @@ impl Scene {
                 wrong += &format!("{kind} records of {target}:\n{text}");
             }
         }
-        ensure!(watch.lost() == 0, "the tracer lost {} records", watch.lost());
+        ensure!(
+            watch.lost() == 0,
+            "the tracer lost {} records",
+            watch.lost()
+        );
         ensure!(wrong.is_empty(), "\n{wrong}");
         Ok(())
     }

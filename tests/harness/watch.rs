@@ -158,10 +158,15 @@ impl Watch {
     pub fn catch_up(&self, beacon: &mut Beacon) -> anyhow::Result<()> {
         let of = |log: &Log| of_process(log, beacon.specimen.pid(), beacon.specimen.start_ticks());
         beacon.sent += 1;
-        beacon.specimen.kill(beacon.specimen.ns_pid(), libc::SIGURG)?;
+        beacon
+            .specimen
+            .kill(beacon.specimen.ns_pid(), libc::SIGURG)?;
         let sent = beacon.sent;
         self.until(RECORD_TIMEOUT, |log| {
-            let seen = of(log).iter().filter(|r| r["signal"]["number"] == libc::SIGURG).count();
+            let seen = of(log)
+                .iter()
+                .filter(|r| r["signal"]["number"] == libc::SIGURG)
+                .count();
             (seen >= sent).then_some(())
         })
         .context("the tracer's record of our own last signal never came")
