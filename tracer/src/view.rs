@@ -4,7 +4,7 @@
 //! Pure. A filter matches the TARGET of a signal, unless it names the sender.
 
 use crate::{
-    decide::{Outcome, Reason},
+    decide::{Outcome, Reason, sender::Kind},
     record::{Container, Record},
 };
 
@@ -16,6 +16,8 @@ pub struct View {
     pub reasons: Vec<Reason>,
     /// Only signals and deliveries: somebody asked for particular ones.
     pub signals_only: bool,
+    /// Also what the kernel does to no effect and for no one's information.
+    pub noise: bool,
 }
 
 /// A container by name, init, or PID-namespace inode; `*` and `?` match as in a shell.
@@ -54,6 +56,14 @@ impl View {
         };
         let decided = !self.outcomes.is_empty() || !self.reasons.is_empty();
         match record {
+            // The zap also hits the exiting threads of the dying init itself.
+            Record::Signal(signal)
+                if !self.noise
+                    && signal.sender.kind == Kind::Zap
+                    && signal.sender.process.pid == signal.target.process.pid =>
+            {
+                false
+            }
             Record::Signal(signal) => {
                 by_decision(signal.outcome, signal.reason)
                     && self.in_container(signal.target.process.container.as_deref())

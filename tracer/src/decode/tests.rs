@@ -1,7 +1,7 @@
 //! The decoder against the memory of the very structs that the kernel side
 //! writes, so that a field added on one side alone cannot pass.
 
-use tracer_common::facts::{self, kind};
+use tracer_common::facts::kind;
 
 use super::*;
 
@@ -39,13 +39,13 @@ macro_rules! round_trip {
 }
 
 round_trip! {
-    signal: SIGNAL, facts::SignalCore, Fact::Signal;
-    signal_full: SIGNAL_FULL, facts::SignalFull, |r| Fact::SignalFull(Box::new(r));
-    deliver: DELIVER, facts::DeliverCore, Fact::Deliver;
-    deliver_full: DELIVER_FULL, facts::DeliverFull, |r| Fact::DeliverFull(Box::new(r));
-    exit: EXIT, facts::Exit, |r| Fact::Exit(Box::new(r));
-    zap: ZAP, facts::Zap, |r| Fact::Zap(Box::new(r));
-    oom: OOM, facts::Oom, Fact::Oom;
+    signal: SIGNAL, SignalCore, Fact::Signal;
+    signal_full: SIGNAL_FULL, SignalFull, |r| Fact::SignalFull(Box::new(r));
+    deliver: DELIVER, DeliverCore, Fact::Deliver;
+    deliver_full: DELIVER_FULL, DeliverFull, |r| Fact::DeliverFull(Box::new(r));
+    exit: EXIT, Exit, |r| Fact::Exit(Box::new(r));
+    zap: ZAP, Zap, |r| Fact::Zap(Box::new(r));
+    oom: OOM, Oom, Fact::Oom;
 }
 
 #[test]

@@ -169,7 +169,7 @@ mod tests {
         assert!(get("PID_NUMBERS") > get("PID_LEVEL"));
         assert_eq!(offsets.sizeof_upid, 16);
         assert_ne!(offsets.css_set_v1_slot, ABSENT);
-        assert!(offsets.lost.get("cgroup").is_none());
+        assert!(!offsets.lost.contains_key("cgroup"));
     }
 
     #[test]

@@ -205,22 +205,17 @@ pub fn loss() -> Loss {
 }
 
 pub fn start() -> Start {
-    let hook = |how: Option<&str>| AttachedHook {
-        how: how.map(str::to_owned),
-        refused: Vec::new(),
-    };
-    let mut inferred = hook(Some("inferred"));
-    inferred.refused = vec!["fentry: no trampolines".to_owned()];
     Start {
         when: when(0),
         version: "0.1.0".to_owned(),
         kernel: "6.18.5".to_owned(),
         hooks: BTreeMap::from([
-            ("signal_generate".to_owned(), hook(Some("tp_btf"))),
-            ("zap".to_owned(), inferred),
-            ("oom".to_owned(), hook(None)),
+            ("signal_generate", Some("tp_btf")),
+            ("zap", Some("inferred")),
+            ("oom", None),
         ]),
-        lost_abilities: BTreeMap::from([("frozen".to_owned(), vec!["task.frozen".to_owned()])]),
+        refused: BTreeMap::from([("zap", vec!["fentry: no trampolines".to_owned()])]),
+        lost_abilities: BTreeMap::from([("frozen_v2", vec!["task_struct.jobctl".to_owned()])]),
         filters: vec!["--container web".to_owned()],
         host: "node-1".to_owned(),
         boot_id: Some("7d2f6c50-0000-4000-8000-000000000000".to_owned()),

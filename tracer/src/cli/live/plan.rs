@@ -81,6 +81,7 @@ impl Plan {
                 outcomes: args.outcome.clone(),
                 reasons: args.reason.clone(),
                 signals_only: !args.signal.is_empty(),
+                noise: args.all,
             },
             pids,
             pid_ns,
