@@ -1,10 +1,19 @@
 //! sigwhy: says for every signal whether the kernel dropped it, and why.
 //!
 //! Data flows one way, and no import runs back:
-//! kernel facts ([`kernel`]) -> decode ([`capture`]) -> decide ([`decide`]) ->
-//! record ([`record`]) -> output ([`output`]). [`cli`] holds one file per
-//! subcommand; [`lab`] makes the demonstration containers.
+//! kernel facts ([`kernel`]) -> [`decode`] -> [`decide`] -> [`record`] ->
+//! [`assemble`] (facts in, records out) -> [`output`]. [`capture`] is the loop
+//! that drives it live. [`cli`] holds one file per subcommand; [`lab`] makes the
+//! demonstration containers; [`doctor`] judges a machine.
 
+pub mod assemble;
+pub mod capture;
 pub mod cli;
+pub mod decide;
+pub mod decode;
+pub mod doctor;
 pub mod kernel;
 pub mod lab;
+pub mod output;
+pub mod record;
+pub mod view;

@@ -1,5 +1,69 @@
+//! `sigwhy doctor`: looks at the machine, prints, and says by the exit code
+//! whether tracing can work.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::path::PathBuf;
 use std::process::ExitCode;
-/// placeholder
+
+use clap::ValueEnum;
+
+use crate::doctor::{self, Options, Report};
+use crate::output::color::{Color, Variables};
+
+/// Exit code when tracing cannot work here.
+const CANNOT_TRACE: u8 = 3;
+
+/// Check whether sigwhy can trace on this machine, and say what to do if not.
+///
+/// Looks at the kernel, at the rights sigwhy was started with, and at where it
+/// runs. Changes nothing. Exits with 0 when tracing can work, with 3 when it
+/// cannot.
 #[derive(Debug, clap::Args)]
-pub struct Args {}
-pub fn run(_args: Args) -> anyhow::Result<ExitCode> { Ok(ExitCode::SUCCESS) }
+pub struct Args {
+    /// How to print the checks: text, or one JSON object.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+
+    /// When to use colours. `auto`: on a terminal, unless NO_COLOR is set.
+    #[arg(long, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    pub color: Color,
+
+    /// The kernel's types (BTF), instead of /sys/kernel/btf/vmlinux: raw, or an
+    /// unpacked vmlinux.
+    #[arg(long, value_name = "FILE")]
+    pub btf: Option<PathBuf>,
+}
+
+/// How to print.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    Text,
+    Json,
+}
+
+/// Runs the checks and prints them.
+pub fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let checks = doctor::environment(&Options {
+        btf: args.btf,
+        ..Options::default()
+    });
+    let report = Report::new(checks);
+    let mut out = io::stdout().lock();
+    match args.format {
+        Format::Json => {
+            // Through a String: an error of the writer must stay an io::Error,
+            // which tells a closed pipe from a failure.
+            let json = serde_json::to_string(&report)?;
+            writeln!(out, "{json}")?;
+        }
+        Format::Text => {
+            let colour = args.color.wanted(out.is_terminal(), &Variables::from_env());
+            doctor::render(&report, &mut out, colour)?;
+        }
+    }
+    out.flush()?;
+    Ok(match report.can_trace {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::from(CANNOT_TRACE),
+    })
+}

@@ -1,2 +1,12 @@
-//! What the running kernel offers: BTF, offsets, attach ladder, loader.
+//! What the running kernel offers, and the loader.
+//!
+//! [`btf`] reads the kernel's own type information, [`offsets`] resolves the
+//! table of fields against it, [`ladder`] lists the hooks and the ways to attach
+//! each, and [`load`] is the only file that names aya's loader.
+
 pub mod btf;
+pub mod cgroup;
+pub mod ladder;
+pub mod load;
+pub mod log;
+pub mod offsets;

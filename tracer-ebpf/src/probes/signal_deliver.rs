@@ -1,0 +1,133 @@
+//! `signal:signal_deliver`: a signal left the queue of the running task.
+//!
+//! Fired by `get_signal()` before the handler decision, under siglock. It is the
+//! only trace of the second place where an init's signal vanishes.
+
+use aya_ebpf::{
+    macros::{btf_tracepoint, raw_tracepoint},
+    programs::{BtfTracePointContext, RawTracePointContext},
+};
+use tracer_common::{
+    facts::{DeliverCore, DeliverFull, bits, handler, hook, info, kind},
+    globals::gate,
+    signals,
+};
+
+use crate::{
+    emit::{Account, Ring, Slot},
+    filter,
+    kernel::{self, Probed, Read, SIGNAL_GROUP_EXIT, Task, Typed},
+    maps,
+};
+
+#[btf_tracepoint(function = "signal_deliver")]
+pub fn deliver_tp_btf(ctx: BtfTracePointContext) -> u32 {
+    handle::<Typed>(ctx.arg(0), ctx.arg(1), ctx.arg(2));
+    0
+}
+
+#[raw_tracepoint(tracepoint = "signal_deliver")]
+pub fn deliver_raw_tp(ctx: RawTracePointContext) -> i32 {
+    handle::<Probed>(ctx.arg(0), ctx.arg(1), ctx.arg(2));
+    0
+}
+
+/// `TP_PROTO(int sig, struct kernel_siginfo *info, struct k_sigaction *ka)`
+#[inline(always)]
+fn handle<R: Read>(sig: u32, siginfo: *const u8, action: *const u8) {
+    let Some(account) = Account::open(hook::SIGNAL_DELIVER) else {
+        return;
+    };
+    if sig == 0 || sig > signals::SIGNAL_MAX || !filter::wants_signal(sig) {
+        return account.filtered();
+    }
+    let target = Task::<R>::current();
+    let signal = target.signal();
+    let signal_flags = signal.flags();
+    // Every thread of a dying group takes a SIGKILL without a siginfo, whatever
+    // ended the group.
+    let group_exit = sig == signals::SIGKILL
+        && siginfo as u64 == u64::from(info::NOINFO)
+        && signal_flags & SIGNAL_GROUP_EXIT != 0;
+    if group_exit && !maps::gate(gate::NOISE) {
+        return account.filtered();
+    }
+    let pid = target.pid();
+    let level = pid.level();
+    let is_init = pid.is_ns_init(level);
+    if !filter::wants_target(pid, level, is_init, target.tgid(), 0, 0) {
+        return account.filtered();
+    }
+    let class = kernel::action_class::<R>(action);
+    let matters = is_init && class == handler::DEFAULT && !group_exit;
+    let ring = if matters { Ring::Matters } else { Ring::Rest };
+    if level > 0 || maps::gate(gate::CGROUPS) {
+        let Some(mut slot) = Slot::<DeliverFull>::reserve(account, ring, kind::DELIVER_FULL) else {
+            return;
+        };
+        let record = slot.record();
+        // SAFETY: the slot's memory is ours until it is submitted; every field is written.
+        let cgroups = unsafe {
+            core(
+                sig,
+                siginfo,
+                class,
+                target,
+                signal_flags,
+                (&raw mut (*record).core).cast(),
+            );
+            pid.levels(&raw mut (*record).target_pid);
+            target.cgroups(&raw mut (*record).target_cgroups);
+            pid.reaper(&raw mut (*record).reaper);
+            (*record).target_cgroups
+        };
+        if !filter::wants_cgroups(cgroups.v2, cgroups.v1) {
+            return slot.discard();
+        }
+        slot.submit();
+    } else if let Some(mut slot) = Slot::<DeliverCore>::reserve(account, ring, kind::DELIVER) {
+        // SAFETY: as above.
+        unsafe { core(sig, siginfo, class, target, signal_flags, slot.record()) };
+        slot.submit();
+    }
+}
+
+/// Fills in the slim record.
+///
+/// # Safety
+/// `out` must be valid for writes.
+#[inline(always)]
+unsafe fn core<R: Read>(
+    sig: u32,
+    siginfo: *const u8,
+    class: u8,
+    target: Task<R>,
+    signal_flags: u32,
+    out: *mut DeliverCore,
+) {
+    let (kind, code) = match siginfo as u64 {
+        0 => (info::NOINFO, 0),
+        1 => (info::PRIV, 0x80),
+        _ => (info::POINTER, kernel::siginfo_code::<R>(siginfo)),
+    };
+    let mut facts = 0;
+    if target.ptraced() {
+        facts |= bits::PTRACED;
+    }
+    let signal = target.signal();
+    // SAFETY: the caller's promise; every field but the header is written.
+    unsafe {
+        (*out).code = code;
+        (*out).sig = sig as u8;
+        (*out).info = kind;
+        (*out).handler = class;
+        (*out)._pad = 0;
+        target.describe(&raw mut (*out).target);
+        (*out).signal_flags = signal_flags;
+        (*out).group_exit_code = signal.group_exit_code();
+        (*out).exit_state = target.exit_state() as u16;
+        (*out).bits = facts;
+        (*out).live = signal.live();
+        (*out)._pad2 = 0;
+    }
+}

@@ -1,0 +1,231 @@
+//! `signal:signal_generate`: the kernel has decided what to do with a signal.
+//!
+//! Fired by `__send_signal_locked()` (and the posix timers' own path) under the
+//! target's siglock, so on `result == IGNORED` the state read here is the state
+//! that the kernel decided on.
+
+use aya_ebpf::{
+    macros::{btf_tracepoint, raw_tracepoint},
+    programs::{BtfTracePointContext, RawTracePointContext},
+};
+use tracer_common::{
+    facts::{SignalCore, SignalFull, bits, hook, info, kind},
+    globals::gate,
+    signals,
+};
+
+use crate::{
+    emit::{Account, Ring, Slot},
+    filter,
+    kernel::{self, PF_EXITING, Pid, Probed, Read, SIGNAL_GROUP_EXIT, Task, Typed},
+    maps::{self, ZAPPING},
+};
+
+/// `TRACE_SIGNAL_IGNORED`
+const IGNORED: u32 = 1;
+
+#[btf_tracepoint(function = "signal_generate")]
+pub fn generate_tp_btf(ctx: BtfTracePointContext) -> u32 {
+    handle::<Typed>(&Args {
+        sig: ctx.arg(0),
+        info: ctx.arg(1),
+        target: ctx.arg(2),
+        group: ctx.arg(3),
+        result: ctx.arg(4),
+    });
+    0
+}
+
+#[raw_tracepoint(tracepoint = "signal_generate")]
+pub fn generate_raw_tp(ctx: RawTracePointContext) -> i32 {
+    handle::<Probed>(&Args {
+        sig: ctx.arg(0),
+        info: ctx.arg(1),
+        target: ctx.arg(2),
+        group: ctx.arg(3),
+        result: ctx.arg(4),
+    });
+    0
+}
+
+/// `TP_PROTO(int sig, struct kernel_siginfo *info, struct task_struct *task, int group, int result)`,
+/// the same from 5.10 to 7.2.
+struct Args {
+    sig: u32,
+    info: *const u8,
+    target: *const u8,
+    group: u32,
+    result: u32,
+}
+
+/// What the tests have read already, so that nothing is read twice.
+struct Seen<R> {
+    target: Task<R>,
+    target_pid: Pid<R>,
+    sender: Task<R>,
+    sender_pid: Pid<R>,
+    signal_flags: u32,
+    group_exit_code: u32,
+    extra_bits: u16,
+}
+
+#[inline(always)]
+fn handle<R: Read>(args: &Args) {
+    let Some(account) = Account::open(hook::SIGNAL_GENERATE) else {
+        return;
+    };
+    let sig = args.sig;
+    let mut wanted = filter::wants_signal(sig) && filter::wants_result(args.result);
+    // Before anything is read: most of what is filtered ends here.
+    if !wanted && sig != signals::SIGKILL && sig != signals::SIGCHLD {
+        return account.filtered();
+    }
+    if sig == 0 || sig > signals::SIGNAL_MAX {
+        return account.filtered();
+    }
+    let sender = Task::<R>::current();
+    let carries_zap = tells_of_zap(args, sender);
+    if !wanted && !carries_zap {
+        return account.filtered();
+    }
+    let target = Task::<R>::new(args.target);
+    let (target_pid, sender_pid) = (target.pid(), sender.pid());
+    let (level, sender_level) = (target_pid.level(), sender_pid.level());
+    let is_init = target_pid.is_ns_init(level);
+    wanted = wanted
+        && filter::wants_target(
+            target_pid,
+            level,
+            is_init,
+            target.tgid(),
+            sender_level,
+            sender.tgid(),
+        );
+    if !wanted && !carries_zap {
+        return account.filtered();
+    }
+
+    let signal = target.signal();
+    let seen = Seen {
+        target,
+        target_pid,
+        sender,
+        sender_pid,
+        signal_flags: signal.flags(),
+        group_exit_code: signal.group_exit_code(),
+        extra_bits: if wanted { 0 } else { bits::BYPASS },
+    };
+    let fatal = seen.signal_flags & SIGNAL_GROUP_EXIT != 0 && seen.group_exit_code == sig;
+    let dropped = args.result == IGNORED && !signals::contains(signals::DEFAULT_IGNORE, sig);
+    let matters = sig == signals::SIGKILL
+        || carries_zap
+        || (is_init && (dropped || fatal))
+        || (fatal && level > 0);
+    let ring = if matters { Ring::Matters } else { Ring::Rest };
+    if matters || level > 0 || sender_level > 0 || maps::gate(gate::CGROUPS) {
+        full(args, &seen, account, ring);
+    } else if let Some(mut slot) = Slot::<SignalCore>::reserve(account, ring, kind::SIGNAL) {
+        // SAFETY: the slot's memory is ours until it is submitted.
+        unsafe { core(args, &seen, slot.record()) };
+        slot.submit();
+    }
+}
+
+/// Whether this signal tells how a PID namespace ends, whatever the filters
+/// say: the SIGKILLs of an exiting init to its namespace, and, where the zap is
+/// inferred, the init's own SIGCHLD, which is its end.
+#[inline(always)]
+fn tells_of_zap<R: Read>(args: &Args, sender: Task<R>) -> bool {
+    if args.sig == signals::SIGKILL {
+        return args.info as u64 == u64::from(info::PRIV) && sender.flags() & PF_EXITING != 0;
+    }
+    if args.sig == signals::SIGCHLD {
+        let tgid = sender.tgid();
+        // SAFETY: the value is not used.
+        return unsafe { ZAPPING.get(&tgid) }.is_some();
+    }
+    false
+}
+
+#[inline(always)]
+fn full<R: Read>(args: &Args, seen: &Seen<R>, account: Account, ring: Ring) {
+    let Some(mut slot) = Slot::<SignalFull>::reserve(account, ring, kind::SIGNAL_FULL) else {
+        return;
+    };
+    let record = slot.record();
+    // SAFETY: the slot's memory is ours until it is submitted; every field is written.
+    let cgroups = unsafe {
+        core(args, seen, (&raw mut (*record).core).cast());
+        seen.target_pid.levels(&raw mut (*record).target_pid);
+        seen.sender_pid.levels(&raw mut (*record).sender_pid);
+        seen.target.cgroups(&raw mut (*record).target_cgroups);
+        seen.sender.cgroups(&raw mut (*record).sender_cgroups);
+        seen.target_pid.reaper(&raw mut (*record).reaper);
+        (*record).sender_nr = seen.sender_pid.nr_in(
+            seen.sender_pid.level(),
+            seen.target_pid,
+            seen.target_pid.level(),
+        );
+        (*record).pdeath_signal = seen.target.pdeath_signal();
+        seen.sender.ancestors(&raw mut (*record).ancestors);
+        (*record).target_cgroups
+    };
+    if seen.extra_bits == 0 && !filter::wants_cgroups(cgroups.v2, cgroups.v1) {
+        return slot.discard();
+    }
+    slot.submit();
+}
+
+/// Fills in the slim record.
+///
+/// # Safety
+/// `out` must be valid for writes.
+#[inline(always)]
+unsafe fn core<R: Read>(args: &Args, seen: &Seen<R>, out: *mut SignalCore) {
+    let sig = args.sig;
+    let (class, code) = match args.info as u64 {
+        0 => (info::NOINFO, 0),
+        // SI_KERNEL
+        1 => (info::PRIV, 0x80),
+        _ => (info::POINTER, kernel::siginfo_code::<R>(args.info)),
+    };
+    let mask = signals::mask(sig);
+    let mut facts = seen.extra_bits;
+    if seen.target.blocked() & mask != 0 {
+        facts |= bits::BLOCKED;
+    }
+    if seen.target.real_blocked() & mask != 0 {
+        facts |= bits::REAL_BLOCKED;
+    }
+    if seen.target.ptraced() {
+        facts |= bits::PTRACED;
+    }
+    if seen.target.dumping_core(seen.signal_flags) {
+        facts |= bits::CORE_DUMP;
+    }
+    let handler = seen.target.handler_class(sig);
+    // SAFETY: the caller's promise; every field but the header is written.
+    unsafe {
+        (*out).code = code;
+        (*out).sig = sig as u8;
+        (*out).result = args.result as u8;
+        (*out).info = class;
+        (*out).group = (args.group != 0) as u8;
+        seen.target.describe(&raw mut (*out).target);
+        seen.sender.describe(&raw mut (*out).sender);
+        (*out).signal_flags = seen.signal_flags;
+        (*out).group_exit_code = seen.group_exit_code;
+        (*out).exit_state = seen.target.exit_state() as u16;
+        (*out).bits = facts;
+        (*out).handler = handler;
+        // Only a SIGKILL asks what SIGTERM would have met.
+        (*out).sigterm_handler = if sig == signals::SIGKILL {
+            seen.target.handler_class(signals::SIGTERM)
+        } else {
+            handler
+        };
+        (*out).live = seen.target.signal().live();
+        (*out).jobctl = seen.target.jobctl();
+        (*out).state = seen.target.state();
+    }
+}

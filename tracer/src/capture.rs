@@ -1,0 +1,357 @@
+//! The live loop's engine: rings to facts, in the order of their times, and the
+//! counters that make a loss visible.
+//!
+//! Two rings and several processors do not deliver in order. What is read is
+//! held for a moment ([`SLACK_NS`]) and sorted, so that what follows may rely on
+//! the order of causes. Memory is bounded by [`BATCH`].
+//!
+//! Not here: what a fact means ([`crate::decide`]), and who wants to see it.
+
+use std::time::Duration;
+
+use aya::maps::{MapData, RingBuf};
+use nix::time::{ClockId, clock_gettime};
+use std::os::fd::OwnedFd;
+use tokio::{io::unix::AsyncFd, time::Instant};
+use tracer_common::globals::WAKE_PERIOD_NS;
+
+use crate::{
+    assemble::{self, Assembler},
+    decode,
+    kernel::load::{self, Loaded, Sums},
+    record::{Loss, Record, Start, ZapSource},
+};
+
+/// Records read in one go.
+const BATCH: usize = 8_192;
+
+/// How long a record is held so that an earlier one from another ring or
+/// processor can overtake it. A record is committed within microseconds of its
+/// time, and an OOM victim is named as fast.
+const SLACK_NS: u64 = 2_000_000;
+
+/// When to look again after a wake-up: the kernel side wakes nobody within the
+/// wake period.
+const LOOK_AGAIN: Duration = Duration::from_nanos(WAKE_PERIOD_NS + WAKE_PERIOD_NS / 4);
+
+/// How often the counters are read while events come.
+const COUNTERS_PERIOD: Duration = Duration::from_secs(1);
+
+/// A running capture.
+pub struct Session {
+    loaded: Loaded,
+    assembler: Assembler,
+    matters: AsyncFd<OwnedFd>,
+    rest: AsyncFd<OwnedFd>,
+    batch: Batch,
+    /// The rings were not empty when the last drain stopped.
+    more: bool,
+    /// When to drain without being woken.
+    look_at: Option<Instant>,
+    /// When to read the counters; `None` while nothing has come since.
+    count_at: Option<Instant>,
+    received: u64,
+    undecodable: u64,
+    lost_told: u64,
+}
+
+/// Raw records by time.
+#[derive(Default)]
+struct Batch {
+    bytes: Vec<u8>,
+    /// Time, begin and end in `bytes`.
+    index: Vec<(u64, u32, u32)>,
+}
+
+impl Batch {
+    fn push(&mut self, record: &[u8]) {
+        let begin = self.bytes.len() as u32;
+        self.bytes.extend_from_slice(record);
+        let ts = decode::peek_time(record).unwrap_or(0);
+        self.index.push((ts, begin, self.bytes.len() as u32));
+    }
+
+    fn slice(&self, (_, begin, end): (u64, u32, u32)) -> &[u8] {
+        &self.bytes[begin as usize..end as usize]
+    }
+
+    /// Drops the first `count` records.
+    fn forget(&mut self, count: usize) {
+        if count == self.index.len() {
+            self.index.clear();
+            self.bytes.clear();
+            return;
+        }
+        let kept: Vec<_> = self.index.split_off(count);
+        let mut rest = Self::default();
+        for entry in kept {
+            rest.push(self.slice(entry));
+        }
+        *self = rest;
+    }
+}
+
+/// CLOCK_BOOTTIME in nanoseconds, the kernel side's clock.
+pub fn boottime() -> u64 {
+    now(ClockId::CLOCK_BOOTTIME)
+}
+
+fn now(clock: ClockId) -> u64 {
+    // The clocks used here exist on every kernel that has BPF ring buffers.
+    clock_gettime(clock).map_or(0, |time| {
+        time.tv_sec() as u64 * 1_000_000_000 + time.tv_nsec() as u64
+    })
+}
+
+/// `CLOCK_REALTIME - CLOCK_BOOTTIME` in ns.
+fn clock_offset() -> i64 {
+    let before = boottime();
+    let wall = now(ClockId::CLOCK_REALTIME);
+    let after = boottime();
+    wall as i64 - (before + (after - before) / 2) as i64
+}
+
+impl Session {
+    /// Loads, attaches, and describes what is attached. Needs a tokio runtime
+    /// with I/O and time.
+    ///
+    /// # Errors
+    /// As [`load::load`].
+    pub fn start(
+        options: &load::Options,
+        walk: bool,
+        filters: Vec<String>,
+    ) -> anyhow::Result<(Self, Start)> {
+        let loaded = load::load(options)?;
+        let clock_offset_ns = clock_offset();
+        let rung_of = |hook: &str| {
+            loaded
+                .attachments
+                .iter()
+                .find(|attachment| attachment.hook.id == hook)
+                .and_then(|attachment| attachment.rung)
+                .map(|rung| rung.shown())
+        };
+        let lost = &loaded.offsets.lost;
+        let assembler = Assembler::new(assemble::Options {
+            clock_offset_ns,
+            walk,
+            frozen_in_state: loaded.offsets.frozen_in_state,
+            frozen_known: !lost.contains_key("frozen_v1") && !lost.contains_key("frozen_v2"),
+            uid_known: !lost.contains_key("uid"),
+            sees_sigterm: options.sees_everything_about_sigterm(),
+            zap_source: match rung_of("zap") {
+                Some("fentry") => ZapSource::Fentry,
+                Some("kprobe") => ZapSource::Kprobe,
+                _ => ZapSource::Inferred,
+            },
+        });
+        let read = |path: &str| {
+            std::fs::read_to_string(path)
+                .ok()
+                .map(|text| text.trim().to_owned())
+        };
+        let start = Start {
+            when: assembler.when(boottime()),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            kernel: read("/proc/sys/kernel/osrelease").unwrap_or_default(),
+            hooks: loaded
+                .attachments
+                .iter()
+                .map(|a| (a.hook.id, a.rung.map(|rung| rung.shown())))
+                .collect(),
+            refused: loaded
+                .attachments
+                .iter()
+                .filter(|a| !a.refused.is_empty())
+                .map(|a| (a.hook.id, a.refused.iter().map(ToString::to_string).collect()))
+                .collect(),
+            lost_abilities: lost.clone(),
+            filters,
+            host: read("/proc/sys/kernel/hostname").unwrap_or_default(),
+            boot_id: read("/proc/sys/kernel/random/boot_id"),
+            clock_offset_ns,
+        };
+        let session = Self {
+            matters: Loaded::wakeups(&loaded.matters)?,
+            rest: Loaded::wakeups(&loaded.rest)?,
+            loaded,
+            assembler,
+            batch: Batch::default(),
+            more: true,
+            look_at: None,
+            count_at: None,
+            received: 0,
+            undecodable: 0,
+            lost_told: 0,
+        };
+        Ok((session, start))
+    }
+
+    /// The loaded object, for filters that are set while it runs.
+    pub fn loaded(&mut self) -> &mut Loaded {
+        &mut self.loaded
+    }
+
+    /// Waits until there may be something to drain, or the counters are due.
+    /// Costs nothing while nothing happens. Safe to cancel.
+    ///
+    /// # Errors
+    /// When the runtime shuts down.
+    pub async fn ready(&mut self) -> anyhow::Result<()> {
+        if self.more {
+            // Lets the runtime see to its signals in a flood.
+            tokio::task::yield_now().await;
+            return Ok(());
+        }
+        let due = [self.look_at, self.count_at].into_iter().flatten().min();
+        let timer = async {
+            match due {
+                Some(at) => tokio::time::sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            guard = self.matters.readable() => guard?.clear_ready(),
+            guard = self.rest.readable() => guard?.clear_ready(),
+            () = timer => {}
+        }
+        Ok(())
+    }
+
+    /// Reads what has come and appends the records whose turn it is.
+    pub fn drain(&mut self, out: &mut Vec<Record>) {
+        let begun = boottime();
+        let before = self.batch.index.len();
+        let mut watermark = begun.saturating_sub(SLACK_NS);
+        self.more = false;
+        for ring in [&mut self.loaded.matters, &mut self.loaded.rest] {
+            let cut = fill(&mut self.batch, ring);
+            if let Some(last) = cut {
+                // What is still in this ring may be older than what came from
+                // the other one.
+                watermark = watermark.min(last.saturating_sub(SLACK_NS));
+                self.more = true;
+            }
+        }
+        let got = self.batch.index.len() - before;
+        self.received += got as u64;
+        self.foresee(before);
+        self.release(watermark, out);
+
+        let now = Instant::now();
+        self.look_at = if !self.batch.index.is_empty() {
+            Some(now + Duration::from_nanos(SLACK_NS))
+        } else if got > 0 {
+            Some(now + LOOK_AGAIN)
+        } else {
+            // Nothing came since the last look: the next event wakes us.
+            None
+        };
+        if got > 0 && self.count_at.is_none() {
+            self.count_at = Some(now + COUNTERS_PERIOD);
+        }
+    }
+
+    /// Detaches, then takes everything that is left.
+    pub fn finish(&mut self, out: &mut Vec<Record>) {
+        self.loaded.detach();
+        loop {
+            self.drain(out);
+            if !self.more {
+                break;
+            }
+        }
+        self.release(u64::MAX, out);
+    }
+
+    /// The loss counters, if they are due and tell of a new loss.
+    ///
+    /// # Errors
+    /// When the kernel does not give the counters.
+    pub fn new_loss(&mut self) -> anyhow::Result<Option<Loss>> {
+        if self.count_at.is_none_or(|at| at > Instant::now()) {
+            return Ok(None);
+        }
+        self.count_at = None;
+        let loss = self.loss()?;
+        let news = loss.ring_full > self.lost_told;
+        self.lost_told = loss.ring_full;
+        Ok(news.then_some(loss))
+    }
+
+    /// The counters now.
+    ///
+    /// # Errors
+    /// When the kernel does not give the counters.
+    pub fn loss(&self) -> anyhow::Result<Loss> {
+        let Sums {
+            seen,
+            filtered,
+            submitted,
+            ring_full,
+        } = self.loaded.counters()?;
+        Ok(Loss {
+            when: self.assembler.when(boottime()),
+            kernel_seen: seen,
+            filtered,
+            submitted,
+            ring_full,
+            received: self.received,
+        })
+    }
+
+    /// Kernel records that could not be decoded.
+    pub fn undecodable(&self) -> u64 {
+        self.undecodable
+    }
+
+    /// The time of a record made now.
+    pub fn when_now(&self) -> crate::record::When {
+        self.assembler.when(boottime())
+    }
+
+    fn foresee(&mut self, from: usize) {
+        // Only the OOM killer's records are looked at ahead, and they are rare:
+        // the kind is peeked at without decoding the rest.
+        const KIND: u16 = tracer_common::facts::kind::OOM;
+        for entry in &self.batch.index[from..] {
+            let bytes = self.batch.slice(*entry);
+            if bytes.get(8..10) == Some(&KIND.to_le_bytes())
+                && let Ok(fact) = decode::decode(bytes)
+            {
+                self.assembler.foresee(&fact);
+            }
+        }
+    }
+
+    /// Decodes and assembles, in order, what is not younger than `watermark`.
+    fn release(&mut self, watermark: u64, out: &mut Vec<Record>) {
+        self.batch.index.sort_by_key(|(ts, _, _)| *ts);
+        let due = self
+            .batch
+            .index
+            .partition_point(|(ts, _, _)| *ts <= watermark);
+        for entry in &self.batch.index[..due] {
+            match decode::decode(self.batch.slice(*entry)) {
+                Ok(fact) => self.assembler.take(&fact, out),
+                Err(error) => {
+                    if self.undecodable == 0 {
+                        eprintln!("sigwhy: {error}");
+                    }
+                    self.undecodable += 1;
+                }
+            }
+        }
+        self.batch.forget(due);
+    }
+}
+
+/// Reads up to a batch; the time of the last record if there may be more.
+fn fill(batch: &mut Batch, ring: &mut RingBuf<MapData>) -> Option<u64> {
+    for _ in 0..BATCH {
+        let item = ring.next()?;
+        batch.push(&item);
+    }
+    batch.index.last().map(|(ts, _, _)| *ts)
+}

@@ -1,0 +1,189 @@
+//! What the options mean: which filters the kernel applies, which the view does.
+
+use std::time::Duration;
+
+use tracer_common::{
+    globals::{WANT_SENDER, WANT_TARGET, gate},
+    signals::{SIGCHLD, SIGURG, SIGWINCH, mask},
+};
+
+use super::Args;
+use crate::{
+    decide::names,
+    kernel::load,
+    view::{ContainerPattern, View},
+};
+
+/// What the default view hides: news about no one. SIG32 and SIG33 are the C
+/// library's own, SIGURG is how Go wakes its threads.
+const NOISE: u64 = mask(SIGCHLD) | mask(SIGURG) | mask(SIGWINCH) | mask(32) | mask(33);
+
+/// The options, understood.
+#[derive(Debug)]
+pub struct Plan {
+    pub load: load::Options,
+    pub view: View,
+    /// Wanted host pids, with `WANT_*` bits.
+    pub pids: Vec<(u32, u8)>,
+    /// Wanted PID namespaces of targets.
+    pub pid_ns: Vec<(u32, u8)>,
+    pub verbose: bool,
+    /// The filters as they were given, for the `start` record.
+    pub filters: Vec<String>,
+}
+
+impl Plan {
+    pub fn new(args: &Args, verbose: bool) -> Self {
+        let signal_set = match args.signal.as_slice() {
+            [] if args.all => u64::MAX,
+            [] => !NOISE,
+            chosen => chosen.iter().fold(0, |set, sig| set | mask(*sig)),
+        };
+        let containers: Vec<_> = args
+            .container
+            .iter()
+            .map(|c| ContainerPattern::new(c))
+            .collect();
+        // A name may belong to a container that starts later; only where every
+        // pattern is a namespace can the kernel select.
+        let inodes: Option<Vec<u32>> = containers.iter().map(ContainerPattern::pid_ns).collect();
+        let pid_ns: Vec<_> = inodes
+            .unwrap_or_default()
+            .into_iter()
+            .map(|inode| (inode, 1))
+            .collect();
+        let pids: Vec<_> = wanted_pids(&args.pid, &args.sender_pid);
+
+        let mut gates = 0;
+        for (on, bit) in [
+            (args.host || args.all || !pids.is_empty(), gate::HOST),
+            (args.all, gate::NOISE),
+            (args.inits, gate::INITS_ONLY),
+            (!pids.is_empty(), gate::PIDS),
+            (!pid_ns.is_empty(), gate::PID_NS),
+        ] {
+            if on {
+                gates |= bit;
+            }
+        }
+        Self {
+            load: load::Options {
+                signal_set,
+                gates,
+                btf: args.btf.clone(),
+                forced: args.attach.clone(),
+                kernel_log: args.kernel_log,
+                ..load::Options::default()
+            },
+            view: View {
+                containers,
+                outcomes: args.outcome.clone(),
+                reasons: args.reason.clone(),
+                signals_only: !args.signal.is_empty(),
+            },
+            pids,
+            pid_ns,
+            verbose,
+            filters: describe(args),
+        }
+    }
+}
+
+fn wanted_pids(targets: &[u32], senders: &[u32]) -> Vec<(u32, u8)> {
+    let mut wanted = std::collections::BTreeMap::new();
+    for pid in targets {
+        *wanted.entry(*pid).or_insert(0) |= WANT_TARGET;
+    }
+    for pid in senders {
+        *wanted.entry(*pid).or_insert(0) |= WANT_SENDER;
+    }
+    wanted.into_iter().collect()
+}
+
+/// The filters as words, for the `start` record and the header.
+fn describe(args: &Args) -> Vec<String> {
+    let mut words = Vec::new();
+    let list = |name: &str, items: Vec<String>| (!items.is_empty()).then(|| format!("{name} {}", items.join(",")));
+    let strings = |items: &[u32]| items.iter().map(ToString::to_string).collect::<Vec<_>>();
+    words.extend(list(
+        "--signal",
+        args.signal.iter().map(|s| names::signal(*s).to_owned()).collect(),
+    ));
+    words.extend(list("--pid", strings(&args.pid)));
+    words.extend(list("--sender-pid", strings(&args.sender_pid)));
+    words.extend(list("--container", args.container.clone()));
+    words.extend(list(
+        "--outcome",
+        args.outcome.iter().map(|o| o.id().to_owned()).collect(),
+    ));
+    words.extend(list(
+        "--reason",
+        args.reason.iter().map(|r| r.id().to_owned()).collect(),
+    ));
+    for (on, word) in [(args.inits, "--inits"), (args.host, "--host"), (args.all, "--all")] {
+        if on {
+            words.push(word.to_owned());
+        }
+    }
+    words
+}
+
+/// Reads `10s`, `500ms`, `2m`, `1h30m`.
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    let refuse = || "expected a time such as 10s, 500ms or 2m".to_owned();
+    let duration: jiff::SignedDuration = text.parse().map_err(|_| refuse())?;
+    Duration::try_from(duration).map_err(|_| refuse())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Args as _, FromArgMatches as _};
+
+    use super::*;
+
+    fn plan(words: &[&str]) -> Plan {
+        let command = Args::augment_args(clap::Command::new("live").no_binary_name(true));
+        let matches = command.try_get_matches_from(words).expect("valid");
+        Plan::new(&Args::from_arg_matches(&matches).expect("valid"), false)
+    }
+
+    #[test]
+    fn the_default_is_containers_without_noise() {
+        let plan = plan(&[]);
+        assert_eq!(plan.load.gates, 0);
+        assert_eq!(plan.load.signal_set & mask(SIGCHLD), 0);
+        assert_ne!(plan.load.signal_set & mask(15), 0);
+        assert!(plan.filters.is_empty());
+        assert!(plan.load.sees_everything_about_sigterm());
+    }
+
+    #[test]
+    fn a_chosen_signal_is_shown_even_if_it_is_noise() {
+        let plan = plan(&["--signal", "CHLD,9"]);
+        assert_eq!(plan.load.signal_set, mask(17) | mask(9));
+        assert!(plan.view.signals_only);
+        assert!(!plan.load.sees_everything_about_sigterm());
+        assert_eq!(plan.filters, ["--signal SIGCHLD,SIGKILL"]);
+    }
+
+    #[test]
+    fn pids_reach_out_to_the_host() {
+        let plan = plan(&["--pid", "5", "--sender-pid", "5,6"]);
+        assert_eq!(plan.pids, [(5, WANT_TARGET | WANT_SENDER), (6, WANT_SENDER)]);
+        assert_eq!(plan.load.gates, gate::HOST | gate::PIDS);
+    }
+
+    #[test]
+    fn only_namespaces_can_be_selected_in_the_kernel() {
+        assert_eq!(plan(&["-c", "pidns-7,9"]).pid_ns, [(7, 1), (9, 1)]);
+        assert!(plan(&["-c", "pidns-7,web*"]).pid_ns.is_empty());
+    }
+
+    #[test]
+    fn durations() {
+        assert_eq!(parse_duration("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(parse_duration("2m"), Ok(Duration::from_secs(120)));
+        assert!(parse_duration("soon").is_err());
+        assert!(parse_duration("-1s").is_err());
+    }
+}

@@ -1,0 +1,249 @@
+//! Checks of where this process runs: PID namespace, cgroups, mounts.
+
+use super::{Check, Status, Text, namespace_inode};
+
+const GROUP: &str = "Surroundings";
+
+/// The inode of the initial PID namespace, `PROC_PID_INIT_INO` in the kernel's
+/// `include/linux/proc_ns.h`.
+const INITIAL_PID_NS: u64 = 0xeffffffc;
+
+/// `link`: of `/proc/self/ns/pid`, e.g. `pid:[4026531836]`.
+pub fn pid_namespace(link: &Text) -> Check {
+    let check = |status, detail: String| {
+        Check::new(GROUP, "pid_namespace", "PID namespace", status, detail)
+    };
+    match link
+        .as_deref()
+        .ok()
+        .and_then(|link| namespace_inode(link, "pid"))
+    {
+        None => check(Status::Info, "unknown: no /proc/self/ns/pid".to_owned()),
+        Some(INITIAL_PID_NS) => check(Status::Ok, "the machine's own".to_owned()),
+        Some(inode) => check(
+            Status::Warn,
+            format!(
+                "{inode}, a container's: host pids in the output are the machine's, and most of \
+                 them cannot be looked up in this /proc"
+            ),
+        )
+        .remedy("run it on the host, or with docker run --pid=host (Kubernetes: hostPID: true)"),
+    }
+}
+
+/// One line of `/proc/self/mounts`.
+struct Mount<'a> {
+    kind: &'a str,
+    /// The mount point, with the kernel's octal escapes taken back.
+    at: String,
+    options: &'a str,
+}
+
+fn mounts(text: &str) -> impl Iterator<Item = Mount<'_>> {
+    text.lines().filter_map(|line| {
+        let mut fields = line.split(' ');
+        let (_device, at) = (fields.next()?, fields.next()?);
+        Some(Mount {
+            at: unescape(at),
+            kind: fields.next()?,
+            options: fields.next()?,
+        })
+    })
+}
+
+/// Takes back `\040` and its like, which stand for space, tab, newline,
+/// backslash and `#` in a mount table.
+fn unescape(text: &str) -> String {
+    let mut plain = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('\\') {
+        plain.push_str(before);
+        let escape = after
+            .get(..3)
+            .and_then(|octal| u8::from_str_radix(octal, 8).ok());
+        match escape.filter(u8::is_ascii) {
+            Some(byte) => {
+                plain.push(char::from(byte));
+                rest = &after[3..];
+            }
+            None => {
+                plain.push('\\');
+                rest = after;
+            }
+        }
+    }
+    plain + rest
+}
+
+/// How cgroups are mounted.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// No cgroup file system in this mount namespace.
+    Unmounted,
+    /// Version 2 only, at this place.
+    Unified(String),
+    /// Version 1 controllers, and version 2 at this place beside them.
+    Hybrid(String),
+    /// Version 1 only.
+    Legacy,
+}
+
+/// `mounts`: `/proc/self/mounts`.
+pub fn layout(text: &str) -> Layout {
+    let has_v1 = mounts(text).any(|mount| mount.kind == "cgroup");
+    match mounts(text).find(|mount| mount.kind == "cgroup2") {
+        Some(v2) if has_v1 => Layout::Hybrid(v2.at),
+        Some(v2) => Layout::Unified(v2.at),
+        None if has_v1 => Layout::Legacy,
+        None => Layout::Unmounted,
+    }
+}
+
+/// The controllers bound to a version 1 hierarchy, and the named hierarchies
+/// without a controller. `table`: `/proc/cgroups`, whose hierarchy is 0 for a
+/// controller of version 2 or none.
+fn v1_hierarchies(text: &str, table: &str) -> Vec<String> {
+    let controllers = table
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| {
+            let mut fields = line.split_ascii_whitespace();
+            let (name, hierarchy) = (fields.next()?, fields.next()?);
+            (hierarchy != "0").then(|| name.to_owned())
+        });
+    let named = mounts(text)
+        .filter(|mount| mount.kind == "cgroup")
+        .flat_map(|mount| mount.options.split(','))
+        .filter(|option| option.starts_with("name="))
+        .map(str::to_owned);
+    let mut all: Vec<_> = controllers.chain(named).collect();
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+/// `text`: `/proc/self/mounts`; `table`: `/proc/cgroups`, both empty if unread.
+pub fn cgroups(text: &str, table: &str) -> Check {
+    let v1 = v1_hierarchies(text, table).join(", ");
+    let (status, detail) = match layout(text) {
+        Layout::Unified(at) => (Status::Ok, format!("v2 at {at}")),
+        Layout::Hybrid(at) => (Status::Ok, format!("hybrid: v2 at {at}, v1 for {v1}")),
+        Layout::Legacy => (
+            Status::Info,
+            format!("v1 only, for {v1}: containers are told apart by their v1 paths"),
+        ),
+        Layout::Unmounted => (Status::Info, "none mounted here".to_owned()),
+    };
+    Check::new(GROUP, "cgroups", "cgroups", status, detail)
+}
+
+pub fn tracefs(text: &str) -> Check {
+    // Below a debugfs it is mounted by itself on first use.
+    let at = mounts(text)
+        .find(|mount| mount.kind == "tracefs")
+        .map(|mount| mount.at);
+    let detail = match at {
+        Some(at) => format!("at {at} (only importing from other tracers has a use for it)"),
+        None => "not mounted (only importing from other tracers has a use for it)".to_owned(),
+    };
+    Check::new(GROUP, "tracefs", "tracefs", Status::Info, detail)
+}
+
+pub fn pid_max(text: &Text) -> Check {
+    let detail = match text.as_deref().map(|text| text.parse::<u64>()) {
+        Ok(Ok(max)) => format!("{max}: processes are told apart by their start time as well"),
+        Ok(Err(_)) => "not understood".to_owned(),
+        Err(_) => "unknown: no kernel.pid_max".to_owned(),
+    };
+    Check::new(GROUP, "pid_max", "pid_max", Status::Info, detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const UNIFIED: &str = "\
+proc /proc proc rw,nosuid,nodev,noexec,relatime 0 0
+cgroup2 /sys/fs/cgroup cgroup2 rw,nosuid,nodev,noexec,relatime,nsdelegate,memory_recursiveprot 0 0
+tracefs /sys/kernel/tracing tracefs rw,nosuid,nodev,noexec,relatime 0 0
+/dev/sda1 /mnt/a\\040b ext4 rw 0 0
+";
+    const HYBRID: &str = "\
+tmpfs /sys/fs/cgroup tmpfs rw,relatime,mode=755 0 0
+cgroup /sys/fs/cgroup/cpu,cpuacct cgroup rw,relatime,cpu,cpuacct 0 0
+cgroup /sys/fs/cgroup/systemd cgroup rw,relatime,xattr,name=systemd 0 0
+cgroup2 /sys/fs/cgroup/unified cgroup2 rw,relatime 0 0
+";
+    const LEGACY: &str = "\
+cgroup /sys/fs/cgroup/memory cgroup rw,memory 0 0
+cgroup /sys/fs/cgroup/systemd cgroup rw,name=systemd 0 0
+";
+    const TABLE: &str = "\
+#subsys_name\thierarchy\tnum_cgroups\tenabled
+cpu\t1\t1\t1
+cpuacct\t1\t1\t1
+net_cls\t0\t1\t1
+";
+
+    #[test]
+    fn tells_the_layouts_apart() {
+        assert_eq!(
+            layout(UNIFIED),
+            Layout::Unified("/sys/fs/cgroup".to_owned())
+        );
+        assert_eq!(
+            layout(HYBRID),
+            Layout::Hybrid("/sys/fs/cgroup/unified".to_owned())
+        );
+        assert_eq!(layout(LEGACY), Layout::Legacy);
+        assert_eq!(layout(""), Layout::Unmounted);
+        assert_eq!(layout("cgroup\ncgroup2 x\n"), Layout::Unmounted);
+    }
+
+    #[test]
+    fn lists_what_version_1_holds() {
+        let check = cgroups(HYBRID, TABLE);
+        assert_eq!(check.status, Status::Ok);
+        assert!(
+            check.detail.ends_with("v1 for cpu, cpuacct, name=systemd"),
+            "{}",
+            check.detail
+        );
+        assert!(cgroups(UNIFIED, "cpu\t0\t1\t1").detail.starts_with("v2 at"));
+        assert_eq!(cgroups(LEGACY, "memory 4 1 1").status, Status::Info);
+    }
+
+    #[test]
+    fn takes_back_octal_escapes() {
+        assert_eq!(unescape("/mnt/a\\040b\\134c"), "/mnt/a b\\c");
+        assert_eq!(unescape("\\\\04"), "\\\\04");
+        assert_eq!(unescape("é\\"), "é\\");
+        assert_eq!(unescape("\\é40"), "\\é40");
+        assert_eq!(unescape("\\777"), "\\777");
+    }
+
+    #[test]
+    fn the_initial_pid_namespace_is_known_by_its_inode() {
+        let check = |link: &str| pid_namespace(&Ok(link.to_owned()));
+        assert_eq!(check("pid:[4026531836]").status, Status::Ok);
+        let other = check("pid:[4026532281]");
+        assert_eq!(other.status, Status::Warn);
+        assert!(
+            other
+                .remedy
+                .is_some_and(|remedy| remedy.contains("--pid=host"))
+        );
+        assert_eq!(check("pid:[x]").status, Status::Info);
+        assert_eq!(check("net:[4026531836]").status, Status::Info);
+    }
+
+    #[test]
+    fn finds_tracefs() {
+        assert!(
+            tracefs(UNIFIED)
+                .detail
+                .starts_with("at /sys/kernel/tracing")
+        );
+        assert!(tracefs(HYBRID).detail.starts_with("not mounted"));
+    }
+}

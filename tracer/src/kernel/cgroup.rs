@@ -1,0 +1,39 @@
+//! Which cgroup hierarchies this machine has, as far as the kernel side needs
+//! to know: the v1 controller, if any, whose hierarchy names containers.
+
+/// Controllers in the order of preference: runtimes put a container of its own
+/// into each of these, and the first ones are the cheapest to keep.
+const PREFERRED: [&str; 6] = ["pids", "devices", "freezer", "memory", "cpu", "cpuacct"];
+
+/// The v1 controller to read, from the text of `/proc/cgroups`
+/// (`subsys_name hierarchy num_cgroups enabled`); hierarchy 0 is cgroup v2.
+pub fn v1_controller(proc_cgroups: &str) -> Option<&'static str> {
+    PREFERRED.into_iter().find(|wanted| {
+        proc_cgroups.lines().any(|line| {
+            let mut columns = line.split_whitespace();
+            columns.next() == Some(wanted)
+                && columns
+                    .next()
+                    .and_then(|hierarchy| hierarchy.parse::<u32>().ok())
+                    .is_some_and(|hierarchy| hierarchy != 0)
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::v1_controller;
+
+    #[test]
+    fn hybrid_prefers_pids() {
+        let text = "#subsys_name\thierarchy\tnum_cgroups\tenabled\ncpu\t1\t1\t1\nmemory\t4\t2\t1\npids\t8\t1\t1\n";
+        assert_eq!(v1_controller(text), Some("pids"));
+    }
+
+    #[test]
+    fn unified_has_none() {
+        let text = "#subsys_name\thierarchy\tnum_cgroups\tenabled\ncpu\t0\t1\t1\npids\t0\t1\t1\n";
+        assert_eq!(v1_controller(text), None);
+        assert_eq!(v1_controller(""), None);
+    }
+}

@@ -1,0 +1,433 @@
+//! The loader: the only file that names aya's `EbpfLoader`.
+//!
+//! It resolves the offsets, sets the object's globals, climbs the ladder for
+//! each hook, and hands out the rings and the counters. It decides nothing about
+//! signals.
+
+use std::{
+    os::fd::{AsFd as _, OwnedFd},
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, anyhow, bail};
+use aya::{
+    Ebpf, EbpfLoader,
+    maps::{HashMap, MapData, PerCpuArray, RingBuf},
+    programs::{Program as AyaProgram, ProgramError},
+};
+use tokio::io::{Interest, unix::AsyncFd};
+use tracer_common::{
+    facts::hook,
+    globals::{gate, name},
+    offsets::extra,
+    signals,
+};
+
+use super::{
+    btf::{self, Btf},
+    cgroup,
+    ladder::{Attach, Forced, HOOKS, Hook, Program, Rung},
+    offsets::{self, Offsets},
+};
+
+static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/sigwhy-ebpf"));
+
+/// What to load, and how.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Signals to record: bit `sig - 1`.
+    pub signal_set: u64,
+    /// Tracepoint results to record: bit `result`.
+    pub result_set: u32,
+    /// Bits of [`gate`] that the caller wants; the kernel's own are added.
+    pub gates: u32,
+    /// BTF to resolve offsets from, instead of the running kernel's.
+    pub btf: Option<PathBuf>,
+    /// Rungs that must be used.
+    pub forced: Vec<Forced>,
+    /// Let the kernel side write its rare warnings.
+    pub kernel_log: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            signal_set: u64::MAX,
+            result_set: u32::MAX,
+            gates: 0,
+            btf: None,
+            forced: Vec::new(),
+            kernel_log: false,
+        }
+    }
+}
+
+impl Options {
+    /// Whether every SIGTERM is recorded, so that its absence can be told.
+    pub fn sees_everything_about_sigterm(&self) -> bool {
+        let narrow = gate::INITS_ONLY | gate::PIDS | gate::PID_NS | gate::CGROUPS;
+        signals::contains(self.signal_set, signals::SIGTERM)
+            && self.result_set & 0b1_1111 == 0b1_1111
+            && self.gates & narrow == 0
+    }
+}
+
+/// A rung that was tried and did not hold.
+#[derive(Debug, Clone)]
+pub struct Refusal {
+    pub rung: &'static str,
+    /// One line.
+    pub why: String,
+    /// The verifier's last lines, where it has said anything.
+    pub verifier: Option<String>,
+}
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.rung, self.why)
+    }
+}
+
+/// How a hook came to be attached, or not.
+#[derive(Debug, Clone)]
+pub struct Attachment {
+    pub hook: &'static Hook,
+    /// The rung that holds; `None` where none does.
+    pub rung: Option<&'static Rung>,
+    /// What was tried before it.
+    pub refused: Vec<Refusal>,
+}
+
+/// The loaded and attached object. Dropping it detaches everything.
+pub struct Loaded {
+    /// Owns the programs and so the links.
+    ebpf: Ebpf,
+    pub matters: RingBuf<MapData>,
+    pub rest: RingBuf<MapData>,
+    counters: PerCpuArray<MapData, [u64; 4]>,
+    pub attachments: Vec<Attachment>,
+    pub offsets: Offsets,
+}
+
+/// The sums of one hook's counters over all processors.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Sums {
+    pub seen: u64,
+    pub filtered: u64,
+    pub submitted: u64,
+    pub ring_full: u64,
+}
+
+impl std::ops::AddAssign for Sums {
+    fn add_assign(&mut self, other: Self) {
+        let Self {
+            seen,
+            filtered,
+            submitted,
+            ring_full,
+        } = other;
+        self.seen += seen;
+        self.filtered += filtered;
+        self.submitted += submitted;
+        self.ring_full += ring_full;
+    }
+}
+
+/// Loads the object and attaches every hook, required or not.
+///
+/// # Errors
+/// Without BTF, without the privilege to load programs, or when a required hook
+/// has no rung that holds; one line each.
+pub fn load(options: &Options) -> anyhow::Result<Loaded> {
+    let path = options.btf.as_deref().unwrap_or(Path::new(btf::VMLINUX));
+    let kernel_btf = Btf::from_file(path)
+        .with_context(|| no_btf(path))
+        .map_err(one_line)?;
+    let proc_cgroups = std::fs::read_to_string("/proc/cgroups").unwrap_or_default();
+    let offsets = offsets::resolve(&kernel_btf, cgroup::v1_controller(&proc_cgroups))?;
+    drop(kernel_btf);
+
+    let mut gates = options.gates;
+    for (wanted, bit) in [
+        (offsets.exit_has_group_dead, gate::GROUP_DEAD_ARG),
+        (offsets.oom_passes_task, gate::OOM_TASK_ARG),
+    ] {
+        if wanted {
+            gates |= bit;
+        }
+    }
+    let log_level: u8 = if options.kernel_log { 2 } else { 0 };
+    let mut loader = EbpfLoader::new();
+    for (global, offset) in &offsets.fields {
+        loader.override_global(global, offset, true);
+    }
+    loader
+        .override_global(name::SIGNAL_SET, &options.signal_set, true)
+        .override_global(name::RESULT_SET, &options.result_set, true)
+        .override_global(name::GATES, &gates, true)
+        .override_global(extra::SIZEOF_K_SIGACTION, &offsets.sizeof_k_sigaction, true)
+        .override_global(extra::SIZEOF_UPID, &offsets.sizeof_upid, true)
+        .override_global(extra::CSS_SET_V1_SLOT, &offsets.css_set_v1_slot, true)
+        .override_global("AYA_LOG_LEVEL", &log_level, true);
+    let mut ebpf = loader
+        .load(OBJECT)
+        .map_err(|error| explain_privilege(anyhow!(error).context("loading the eBPF object")))?;
+
+    // Typed programs name their target by its id in the kernel's own BTF.
+    let ids = aya::Btf::from_sys_fs().map_err(|error| error.to_string());
+    let mut attachments = Vec::with_capacity(HOOKS.len());
+    for hook in HOOKS {
+        let forced = options.forced.iter().find(|forced| forced.hook == hook.id);
+        let attachment = climb(&mut ebpf, hook, forced.map(|f| f.rung), ids.as_ref());
+        if attachment.rung.is_none() && (hook.required || forced.is_some()) {
+            return Err(unattached(&attachment));
+        }
+        attachments.push(attachment);
+    }
+    drop(ids);
+
+    let mut take = |name: &str| {
+        ebpf.take_map(name)
+            .ok_or_else(|| anyhow!("the eBPF object has no map {name}: this build is broken"))
+    };
+    let matters = RingBuf::try_from(take("MATTERS")?)?;
+    let rest = RingBuf::try_from(take("REST")?)?;
+    let counters = PerCpuArray::try_from(take("COUNTERS")?)?;
+    Ok(Loaded {
+        ebpf,
+        matters,
+        rest,
+        counters,
+        attachments,
+        offsets,
+    })
+}
+
+impl Loaded {
+    /// The sums of all hooks' counters. They agree with one another once the
+    /// programs are detached; while they run, a record may be between two of them.
+    ///
+    /// # Errors
+    /// When the map cannot be read, which does not happen to a loaded object.
+    pub fn counters(&self) -> anyhow::Result<Sums> {
+        let mut total = Sums::default();
+        for index in 0..hook::COUNT {
+            for [seen, filtered, submitted, ring_full] in self.counters.get(&index, 0)?.iter() {
+                total += Sums {
+                    seen: *seen,
+                    filtered: *filtered,
+                    submitted: *submitted,
+                    ring_full: *ring_full,
+                };
+            }
+        }
+        Ok(total)
+    }
+
+    /// Registers a ring with the running tokio runtime.
+    ///
+    /// # Errors
+    /// When the runtime has no I/O driver, or epoll refuses the descriptor.
+    pub fn wakeups(ring: &RingBuf<MapData>) -> anyhow::Result<AsyncFd<OwnedFd>> {
+        let fd = ring.as_fd().try_clone_to_owned()?;
+        // SAFETY: `AsyncFd` owns this descriptor for its whole life, and an
+        // `OwnedFd` never changes the descriptor that it holds.
+        Ok(unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE) }?)
+    }
+
+    /// Detaches every program; what is in the rings can still be read.
+    pub fn detach(&mut self) {
+        for (_, program) in self.ebpf.programs_mut() {
+            let _ = match program {
+                AyaProgram::BtfTracePoint(p) => p.unload(),
+                AyaProgram::RawTracePoint(p) => p.unload(),
+                AyaProgram::FEntry(p) => p.unload(),
+                AyaProgram::FExit(p) => p.unload(),
+                AyaProgram::KProbe(p) => p.unload(),
+                _ => Ok(()),
+            };
+        }
+    }
+
+    /// Adds to a filter map.
+    ///
+    /// # Errors
+    /// When the map is full ([`tracer_common::globals::FILTER_ENTRIES`]).
+    pub fn filter<K: aya::Pod>(&mut self, map: &str, keys: &[(K, u8)]) -> anyhow::Result<()> {
+        let map_data = self
+            .ebpf
+            .map_mut(map)
+            .ok_or_else(|| anyhow!("the eBPF object has no map {map}: this build is broken"))?;
+        let mut map_data: HashMap<_, K, u8> = HashMap::try_from(map_data)?;
+        for (key, value) in keys {
+            map_data
+                .insert(key, value, 0)
+                .with_context(|| format!("adding to the filter {map}"))?;
+        }
+        Ok(())
+    }
+
+    /// The reader of the kernel side's own warnings, if it can write any.
+    pub fn kernel_log(&mut self) -> Option<aya_log::EbpfLogger<&'static dyn log::Log>> {
+        super::log::install();
+        aya_log::EbpfLogger::init(&mut self.ebpf).ok()
+    }
+}
+
+/// Tries the rungs of a hook, best first.
+fn climb(
+    ebpf: &mut Ebpf,
+    hook: &'static Hook,
+    forced: Option<&str>,
+    ids: Result<&aya::Btf, &String>,
+) -> Attachment {
+    let mut refused = Vec::new();
+    for rung in hook.rungs {
+        if forced.is_some_and(|forced| forced != rung.id) {
+            continue;
+        }
+        match rung
+            .programs
+            .iter()
+            .try_for_each(|program| attach(ebpf, program, ids))
+        {
+            Ok(()) => {
+                return Attachment {
+                    hook,
+                    rung: Some(rung),
+                    refused,
+                };
+            }
+            Err(error) => {
+                // Half a rung would tell half a story.
+                for program in rung.programs {
+                    unload(ebpf, program);
+                }
+                refused.push(refusal(rung.id, &error));
+            }
+        }
+    }
+    Attachment {
+        hook,
+        rung: None,
+        refused,
+    }
+}
+
+fn attach(ebpf: &mut Ebpf, spec: &Program, ids: Result<&aya::Btf, &String>) -> anyhow::Result<()> {
+    let program = ebpf
+        .program_mut(spec.name)
+        .ok_or_else(|| anyhow!("the eBPF object has no program {}", spec.name))?;
+    let ids = || ids.map_err(|error| anyhow!("no kernel BTF: {error}"));
+    match (spec.attach, program) {
+        (Attach::TpBtf(target), AyaProgram::BtfTracePoint(program)) => {
+            program.load(target, ids()?)?;
+            program.attach()?;
+        }
+        (Attach::RawTp(target), AyaProgram::RawTracePoint(program)) => {
+            program.load()?;
+            program.attach(target)?;
+        }
+        (Attach::Fentry(target), AyaProgram::FEntry(program)) => {
+            program.load(target, ids()?)?;
+            program.attach()?;
+        }
+        (Attach::Fexit(target), AyaProgram::FExit(program)) => {
+            program.load(target, ids()?)?;
+            program.attach()?;
+        }
+        (Attach::Kprobe(target) | Attach::Kretprobe(target), AyaProgram::KProbe(program)) => {
+            program.load()?;
+            program.attach(target, 0)?;
+        }
+        (attach, _) => bail!("program {} is not of type {attach:?}", spec.name),
+    }
+    Ok(())
+}
+
+fn unload(ebpf: &mut Ebpf, spec: &Program) {
+    // A program that was never loaded answers with an error that says so.
+    let _ = match ebpf.program_mut(spec.name) {
+        Some(AyaProgram::BtfTracePoint(program)) => program.unload(),
+        Some(AyaProgram::RawTracePoint(program)) => program.unload(),
+        Some(AyaProgram::FEntry(program)) => program.unload(),
+        Some(AyaProgram::FExit(program)) => program.unload(),
+        Some(AyaProgram::KProbe(program)) => program.unload(),
+        _ => Ok(()),
+    };
+}
+
+/// Turns a failed rung into a line, and keeps the end of the verifier's log.
+fn refusal(rung: &'static str, error: &anyhow::Error) -> Refusal {
+    let program_error = error.downcast_ref::<ProgramError>();
+    let (why, verifier) = match program_error {
+        Some(ProgramError::LoadError {
+            io_error,
+            verifier_log,
+        }) => {
+            let log = verifier_log.to_string();
+            let tail: Vec<&str> = log.lines().rev().take(10).collect();
+            let tail: Vec<&str> = tail.into_iter().rev().collect();
+            let why = match io_error.raw_os_error() {
+                Some(libc::EPERM) if log.trim().is_empty() => {
+                    "the kernel refuses programs of this type (EPERM)".to_owned()
+                }
+                _ => format!("the kernel did not load the program: {io_error}"),
+            };
+            (why, (!log.trim().is_empty()).then(|| tail.join("\n")))
+        }
+        _ => {
+            let chain: Vec<String> = error.chain().map(ToString::to_string).collect();
+            (chain.join(": "), None)
+        }
+    };
+    Refusal {
+        rung,
+        why: why.replace('\n', " "),
+        verifier,
+    }
+}
+
+fn unattached(attachment: &Attachment) -> anyhow::Error {
+    let tried: Vec<String> = attachment.refused.iter().map(Refusal::to_string).collect();
+    let mut error = anyhow!(
+        "cannot attach {} ({}); run `sigwhy doctor` for what is missing",
+        attachment.hook.id,
+        tried.join("; ")
+    );
+    for refusal in &attachment.refused {
+        if let Some(log) = &refusal.verifier {
+            error = anyhow!("the verifier on {}:\n{log}", refusal.rung).context(error);
+        }
+    }
+    explain_privilege(error)
+}
+
+fn no_btf(path: &Path) -> String {
+    if path == Path::new(btf::VMLINUX) && !path.exists() {
+        return "this kernel has no BTF (built without CONFIG_DEBUG_INFO_BTF); give the kernel's own with --btf FILE, or use a kernel that has it".to_owned();
+    }
+    format!("cannot read BTF from {}", path.display())
+}
+
+/// Puts a chain into one line, so that the cause is seen without `-v`.
+fn one_line(error: anyhow::Error) -> anyhow::Error {
+    let line = format!("{error:#}");
+    error.context(line)
+}
+
+/// Says first what is almost always the cause.
+fn explain_privilege(error: anyhow::Error) -> anyhow::Error {
+    let refused = error.chain().any(|cause| {
+        cause
+            .downcast_ref::<std::io::Error>()
+            .and_then(std::io::Error::raw_os_error)
+            .is_some_and(|code| code == libc::EPERM || code == libc::EACCES)
+    });
+    if refused && !nix::unistd::geteuid().is_root() {
+        return error.context(
+            "loading eBPF programs needs root, or CAP_BPF and CAP_PERFMON: run with sudo, or see `sigwhy doctor`",
+        );
+    }
+    one_line(error)
+}

@@ -1,0 +1,62 @@
+//! NDJSON: one object per line, the contract for programs.
+//!
+//! Fast, because it runs for every signal of a machine: records are gathered in
+//! one buffer and written in big pieces. Foreign text is escaped as JSON wants
+//! it and not more: what a program reads is what the kernel had.
+
+use std::io::{self, Write};
+
+use super::Sink;
+use crate::record::Record;
+
+/// Bytes after which the buffer is written.
+const CHUNK: usize = 256 * 1024;
+
+/// The sink. Holds back up to 256 KiB and a record until flushed.
+#[derive(Debug)]
+pub struct Json<W> {
+    writer: W,
+    buffer: Vec<u8>,
+}
+
+impl<W: Write> Json<W> {
+    /// A sink that writes there; needs no `BufWriter`.
+    pub fn new(writer: W) -> Self {
+        Self {
+            writer,
+            buffer: Vec::with_capacity(CHUNK + 8192),
+        }
+    }
+
+    /// The writer, without what was not flushed.
+    pub fn into_inner(self) -> W {
+        self.writer
+    }
+
+    fn write(&mut self) -> io::Result<()> {
+        let result = self.writer.write_all(&self.buffer);
+        // After an error nobody knows how much was written: never twice.
+        self.buffer.clear();
+        result
+    }
+}
+
+impl<W: Write> Sink for Json<W> {
+    fn record(&mut self, record: &Record) -> io::Result<()> {
+        let start = self.buffer.len();
+        if let Err(error) = serde_json::to_writer(&mut self.buffer, record) {
+            self.buffer.truncate(start);
+            return Err(error.into());
+        }
+        self.buffer.push(b'\n');
+        if self.buffer.len() >= CHUNK {
+            self.write()?;
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.write()?;
+        self.writer.flush()
+    }
+}

@@ -1,0 +1,260 @@
+//! The words for processes, senders, times, and for events that are a sentence.
+//!
+//! Everything foreign is escaped here.
+
+use jiff::tz::TimeZone;
+
+use super::columns::Paint;
+use crate::decide::{Outcome, Reason, sender::Kind};
+use crate::output::escape::terminal;
+use crate::record::{
+    Ancestor, Comm, Container, Exit, Loss, Process, Sender, Timestamp, Zap, ZapPhase, ZapSource,
+    ZapVictim,
+};
+
+/// Characters of a container's column.
+const CONTAINER_WIDTH: usize = 40;
+
+/// `14:03:07.221` in that zone.
+pub fn time(ts: Timestamp, zone: &TimeZone) -> String {
+    match jiff::Timestamp::from_nanosecond(i128::from(ts.0)) {
+        Ok(time) => time
+            .to_zoned(zone.clone())
+            .strftime("%H:%M:%S%.3f")
+            .to_string(),
+        Err(_) => "--:--:--.---".to_owned(),
+    }
+}
+
+/// In the unit that suits it, with two to four digits.
+pub fn duration(ns: u64) -> String {
+    let tenths = |unit: u64| (ns / unit, ns % unit * 10 / unit);
+    match ns {
+        0..1_000 => format!("{ns} ns"),
+        1_000..1_000_000 => {
+            let (whole, tenth) = tenths(1_000);
+            format!("{whole}.{tenth} us")
+        }
+        1_000_000..1_000_000_000 => {
+            let (whole, tenth) = tenths(1_000_000);
+            format!("{whole}.{tenth} ms")
+        }
+        1_000_000_000..60_000_000_000 => {
+            let (whole, tenth) = tenths(1_000_000_000);
+            format!("{whole}.{tenth} s")
+        }
+        _ => {
+            let seconds = ns / 1_000_000_000;
+            let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+            match hours {
+                0 => format!("{minutes} min {seconds} s"),
+                _ => format!("{hours} h {minutes} min"),
+            }
+        }
+    }
+}
+
+/// `yes` or `no`.
+pub fn yes(holds: bool) -> &'static str {
+    if holds { "yes" } else { "no" }
+}
+
+/// The word in its column.
+pub fn outcome(outcome: Outcome, reason: Reason) -> String {
+    match reason {
+        Reason::ModelDisagrees => "UNEXPLAINED".to_owned(),
+        _ => outcome.id().to_uppercase(),
+    }
+}
+
+/// A process's name. In quotes where it could be taken for more than a name:
+/// a `comm` of `x 1[2] -> y` must not pass for a route.
+pub fn comm(comm: Option<&Comm>) -> String {
+    let Some(comm) = comm else {
+        return "?".to_owned();
+    };
+    let text = comm.as_str();
+    let safe = terminal(&text);
+    let is_ambiguous = safe.is_empty()
+        || safe.starts_with(' ')
+        || safe.ends_with(' ')
+        || safe.contains("  ")
+        || safe.contains(['[', '>', '"']);
+    if is_ambiguous {
+        format!("\"{}\"", safe.replace('"', "\\\""))
+    } else {
+        safe.into_owned()
+    }
+}
+
+/// `init.sh 1[31150]` in a container, `bash 31207` on the host.
+pub fn process(p: &Process) -> String {
+    if p.pid.is_none() && p.comm.is_none() {
+        return "an unknown process".to_owned();
+    }
+    let number = |n: Option<u32>| n.map_or_else(|| "?".to_owned(), |n| n.to_string());
+    let (name, pid) = (comm(p.comm.as_ref()), number(p.pid));
+    if p.ns_level.is_some_and(|level| level > 0) || p.container.is_some() {
+        format!("{name} {}[{pid}]", number(p.ns_pid))
+    } else {
+        format!("{name} {pid}")
+    }
+}
+
+/// `bash 31200`
+pub fn ancestor(a: &Ancestor) -> String {
+    format!("{} {}", comm(Some(&a.comm)), a.pid)
+}
+
+/// Who sent it; with its container, where that is not the target's.
+pub fn sender(s: &Sender, target: Option<&Container>) -> String {
+    let named = || {
+        let mut text = process(&s.process);
+        if let Some(own) = s.process.container.as_deref()
+            && target.is_none_or(|target| target.pid_ns != own.pid_ns)
+        {
+            text.push_str(" in ");
+            text.push_str(&cut(&terminal(&own.name)));
+        }
+        text
+    };
+    match s.kind {
+        Kind::Process => named(),
+        Kind::Zap => format!("end of namespace by {}", named()),
+        Kind::ChildExit => format!("{} (child)", named()),
+        Kind::ParentDeath => format!("{} (parent's end)", named()),
+        Kind::Kernel => "the kernel".to_owned(),
+        Kind::Timer => "a timer".to_owned(),
+        Kind::Tty => "the terminal".to_owned(),
+        Kind::Oom => "the OOM killer".to_owned(),
+        Kind::Fault => "a fault of its own".to_owned(),
+        Kind::Io => "I/O".to_owned(),
+    }
+}
+
+/// `name (init)`, or `host`.
+pub fn container(container: Option<&Container>) -> String {
+    let Some(container) = container else {
+        return "host".to_owned();
+    };
+    let name = terminal(&container.name);
+    match &container.init_comm {
+        Some(init) => {
+            let init = format!(" ({})", comm(Some(init)));
+            // The init's name is short: the cut falls on the container's.
+            let room = CONTAINER_WIDTH.saturating_sub(init.chars().count());
+            format!("{}{init}", cut_to(&name, room))
+        }
+        None => cut(&name),
+    }
+}
+
+/// At most a column's width, the end replaced by an ellipsis.
+pub fn cut(text: &str) -> String {
+    cut_to(text, CONTAINER_WIDTH)
+}
+
+fn cut_to(text: &str, width: usize) -> String {
+    if text.chars().count() <= width {
+        return text.to_owned();
+    }
+    let mut short: String = text.chars().take(width.saturating_sub(1)).collect();
+    short.push('…');
+    short
+}
+
+/// `exits with code 143`, `ended by SIGKILL (core dumped)`.
+pub fn exit(r: &Exit) -> String {
+    let mut text = process(&r.process);
+    match (&r.signal, r.exit_code) {
+        (Some(signal), _) => {
+            text.push_str(" ended by ");
+            text.push_str(&terminal(&signal.name));
+        }
+        (None, Some(code)) => text.push_str(&format!(" exits with code {code}")),
+        (None, None) => text.push_str(" exits"),
+    }
+    if r.core_dumped {
+        text.push_str(" (core dumped)");
+    }
+    text
+}
+
+/// The lines about a namespace's end, the first to follow the container.
+pub fn zap(r: &Zap, paint: &Paint, named: usize, all: bool) -> Vec<String> {
+    let inferred = match r.source {
+        ZapSource::Inferred => " (inferred)",
+        ZapSource::Fentry | ZapSource::Kprobe => "",
+    };
+    let init = process(&r.init);
+    if r.phase == ZapPhase::End {
+        let took = match r.duration_ns {
+            Some(ns) => format!(": it took {}", duration(ns)),
+            None => String::new(),
+        };
+        return vec![format!(
+            "the PID namespace of {init} has ended{took}{inferred}"
+        )];
+    }
+    let title = format!(
+        "{} with its init {init}{inferred}",
+        paint.bad("the PID namespace ends")
+    );
+    let Some(killed) = &r.killed else {
+        return vec![title];
+    };
+    if killed.is_empty() {
+        return vec![format!("{title}: no other process is left in it")];
+    }
+    let unheard = killed.iter().filter(|v| is_unheard(v)).count();
+    let processes = match killed.len() {
+        1 => "1 process gets SIGKILL".to_owned(),
+        n => format!("{n} processes get SIGKILL"),
+    };
+    let handlers = match (unheard, killed.len()) {
+        (0, _) => String::new(),
+        (1, 1) => ", with a SIGTERM handler that never ran".to_owned(),
+        (n, _) => format!(", {n} of them with a SIGTERM handler that never ran"),
+    };
+    let mut lines = vec![format!("{title}: {processes}{handlers}")];
+    let shown = if all { killed.len() } else { named };
+    lines.extend(killed.iter().take(shown).map(victim));
+    if killed.len() > shown {
+        lines.push(format!("    and {} more", killed.len() - shown));
+    }
+    lines
+}
+
+fn is_unheard(v: &ZapVictim) -> bool {
+    v.had_sigterm_handler == Some(true) && v.saw_sigterm == Some(false)
+}
+
+fn victim(v: &ZapVictim) -> String {
+    let about = match (v.had_sigterm_handler, v.saw_sigterm) {
+        (Some(true), Some(true)) => ": its SIGTERM handler had been called",
+        (Some(true), Some(false)) => ": its SIGTERM handler never ran",
+        (Some(true), None) => ": it had a SIGTERM handler",
+        (Some(false), _) => ": it had no SIGTERM handler",
+        (None, _) => "",
+    };
+    format!("    {}{about}", process(&v.process))
+}
+
+/// What was lost so far.
+pub fn loss(r: &Loss, paint: &Paint) -> String {
+    let read = format!(
+        "{} seen, {} filtered, {} read",
+        r.kernel_seen, r.filtered, r.received
+    );
+    if r.ring_full == 0 {
+        return format!("no events lost so far ({read})");
+    }
+    let lost = match r.ring_full {
+        1 => "1 event".to_owned(),
+        n => format!("{n} events"),
+    };
+    format!(
+        "{} {lost} so far, for want of room in the ring buffers ({read})",
+        paint.bad("LOST")
+    )
+}
