@@ -76,6 +76,8 @@ cases! {
         s.signals(&init, [
             sig(SIGTERM).dropped("unkillable_init").by(&host, "ancestor"),
             sig(SIGKILL).fatal("forced_on_init").by(&host, "ancestor").forced(true),
+            // The thread that is left runs the zap, and meets itself there.
+            sig(SIGKILL).dropped("target_exiting").by_way_of("zap", &init, "same").forced(true),
         ]);
     }
     x12b_a_signal_to_an_exited_thread
@@ -88,7 +90,7 @@ cases! {
         s.lives(&many)?;
         // `result` is `ignored` from 7.2 on, and `delivered` before.
         s.signals(&many, [
-            sig(SIGUSR1).outcome("dropped").reason("exiting_thread").by(&host, "same").to_thread(),
+            sig(SIGUSR1).outcome("dropped").reason("exiting_thread").by(&host, "same").for_thread(),
         ]);
     }
     n11_the_process_is_signalled_and_a_worker_hears

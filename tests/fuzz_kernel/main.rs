@@ -20,6 +20,7 @@ use std::time::Instant;
 use anyhow::{Context as _, bail};
 use serde_json::Value;
 
+use harness::expect::is_own_zap;
 use harness::watch::{Beacon, Watch};
 use plan::Plan;
 use predict::{Kernel, Prediction, predict};
@@ -159,13 +160,14 @@ impl Fuzzer {
         Ok(())
     }
 
-    /// The tracer's records of a run; those of children that ended are no part
-    /// of it.
+    /// The tracer's records of a run; those of children that ended, and of an
+    /// init's own end, are no part of it.
     fn records(&self, done: &Done) -> Vec<Value> {
         self.watch
             .records_of(&done.rig.target)
             .into_iter()
             .filter(|r| r["type"] == "signal" && r["sender"]["kind"] != "child_exit")
+            .filter(|r| !is_own_zap(r))
             .collect()
     }
 

@@ -22,6 +22,8 @@ pub enum Fate {
     Lives,
     /// A handler ran once.
     Handles,
+    /// A handler ran once, or not, by chance.
+    MayHandle,
     /// sigtimedwait returned it.
     Takes,
     Dies,
@@ -42,8 +44,8 @@ pub struct Prediction {
     pub fate: Fate,
 }
 
-const STOPS: [i32; 4] = [libc::SIGSTOP, libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU];
-const NOTHING: [i32; 4] = [libc::SIGCHLD, libc::SIGCONT, libc::SIGWINCH, libc::SIGURG];
+const STOPS: [i32; 4] = [SIGSTOP, libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU];
+const NOTHING: [i32; 4] = [libc::SIGCHLD, SIGCONT, libc::SIGWINCH, libc::SIGURG];
 const CORES: [i32; 10] = [
     libc::SIGQUIT,
     libc::SIGILL,
@@ -132,8 +134,15 @@ fn decide(plan: &Plan, kernel: Kernel) -> (&'static str, &'static str, Fate) {
         return blocked(plan, kernel, stopped);
     }
     if traced {
+        // A SIGCONT first wakes a seized thread for its tracer; with that pending
+        // it is no longer the one to take the signal, unless it is running.
+        let by_another = signal == SIGCONT
+            && plan.threads == Threads::Open
+            && !plan.call.to_thread()
+            && plan.disposition == Disposition::Handler;
         let fate = match plan.traced {
             Some(TracePolicy::Reinject) => on_dequeue(plan),
+            _ if by_another => Fate::MayHandle,
             _ => Fate::Lives,
         };
         return ("queued", "ptrace", fate);
@@ -170,7 +179,9 @@ fn blocked(plan: &Plan, kernel: Kernel, stopped: bool) -> (&'static str, &'stati
     let deadly = plan.disposition == Disposition::Default
         && !STOPS.contains(&plan.signal)
         && !NOTHING.contains(&plan.signal);
-    let at_once = deadly && !CORES.contains(&plan.signal);
+    // complete_signal() asks whether the thread it was called for is traced,
+    // not the one that it chose.
+    let at_once = deadly && !CORES.contains(&plan.signal) && plan.traced.is_none();
     if at_once && (!plan.target.is_init() || kernel.has_hole) {
         return ("fatal", "default_terminate", Fate::Dies);
     }
@@ -193,4 +204,3 @@ fn on_dequeue(plan: &Plan) -> Fate {
         _ => Fate::Handles,
     }
 }
-

@@ -83,7 +83,7 @@ impl Expect {
         self.with("/signal/code", code)
     }
 
-    pub fn to_thread(self) -> Self {
+    pub fn for_thread(self) -> Self {
         self.with("/scope", "thread")
     }
 
@@ -168,6 +168,15 @@ pub fn compare(records: &[Value], expected: &[Expect]) -> String {
     wrong
 }
 
+/// Whether it is what an init's zap sends to the init itself: where the last
+/// thread to die is not the main one, it finds its own pid in the namespace.
+/// Nothing comes of it, and which thread is the last is chance.
+pub fn is_own_zap(record: &Value) -> bool {
+    record["sender"]["kind"] == "zap"
+        && record["sender"]["pid"] == record["target"]["pid"]
+        && record["reason"] == "target_exiting"
+}
+
 /// A record in a few words.
 pub fn brief(record: &Value) -> String {
     let word = |pointer: &str| match record.pointer(pointer) {
@@ -213,6 +222,14 @@ mod tests {
         }
         let absent = sig(15).with("/target/pid", 1);
         assert!(compare(&[record()], &[absent]).contains("missing"));
+    }
+
+    #[test]
+    fn a_zap_of_the_init_itself_is_told_from_others() {
+        let zap = |sender: i32, reason: &str| json!({"sender": {"kind": "zap", "pid": sender}, "target": {"pid": 7}, "reason": reason});
+        assert!(is_own_zap(&zap(7, "target_exiting")));
+        assert!(!is_own_zap(&zap(8, "target_exiting")));
+        assert!(!is_own_zap(&zap(7, "kill")));
     }
 
     #[test]

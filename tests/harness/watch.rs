@@ -158,10 +158,15 @@ impl Watch {
     pub fn catch_up(&self, beacon: &mut Beacon) -> anyhow::Result<()> {
         let of = |log: &Log| of_process(log, beacon.specimen.pid(), beacon.specimen.start_ticks());
         beacon.sent += 1;
-        beacon.specimen.kill(beacon.specimen.ns_pid(), libc::SIGURG)?;
+        beacon
+            .specimen
+            .kill(beacon.specimen.ns_pid(), libc::SIGURG)?;
         let sent = beacon.sent;
         self.until(RECORD_TIMEOUT, |log| {
-            let seen = of(log).iter().filter(|r| r["signal"]["number"] == libc::SIGURG).count();
+            let seen = of(log)
+                .iter()
+                .filter(|r| r["signal"]["number"] == libc::SIGURG)
+                .count();
             (seen >= sent).then_some(())
         })
         .context("the tracer's record of our own last signal never came")
@@ -179,13 +184,6 @@ impl Watch {
         let enough = |log: &mut Log| (of_process(log, pid, ticks).len() >= count).then_some(());
         let _ = self.until(Duration::from_secs(1), enough);
         self.records_of(process)
-    }
-
-    /// Forgets the records about one pid, so that a long run stays small.
-    pub fn forget(&self, process: &Specimen) {
-        if let Ok(pid) = u64::try_from(process.pid()) {
-            self.log.lock().by_target.remove(&pid);
-        }
     }
 
     /// Forgets everything seen so far.
