@@ -12,6 +12,8 @@ pub struct Expect {
     kind: &'static str,
     signal: i32,
     fields: Vec<(&'static str, Value)>,
+    /// What fields must not be.
+    barred: Vec<(&'static str, Value)>,
 }
 
 /// A `signal` record.
@@ -20,6 +22,7 @@ pub fn sig(signal: i32) -> Expect {
         kind: "signal",
         signal,
         fields: Vec::new(),
+        barred: Vec::new(),
     }
 }
 
@@ -29,6 +32,7 @@ pub fn deliver(signal: i32) -> Expect {
         kind: "deliver",
         signal,
         fields: Vec::new(),
+        barred: Vec::new(),
     }
 }
 
@@ -37,6 +41,12 @@ impl Expect {
     pub fn with(mut self, pointer: &'static str, value: impl Into<Value>) -> Self {
         self.fields.retain(|(field, _)| *field != pointer);
         self.fields.push((pointer, value.into()));
+        self
+    }
+
+    /// Bars a value from a field.
+    pub fn never(mut self, pointer: &'static str, value: impl Into<Value>) -> Self {
+        self.barred.push((pointer, value.into()));
         self
     }
 
@@ -118,6 +128,10 @@ impl Expect {
             ("/type", Value::from(self.kind)),
             ("/signal/number", Value::from(self.signal)),
         ];
+        let barred = self.barred.iter().filter_map(|(pointer, value)| {
+            (record.pointer(pointer) == Some(value))
+                .then(|| format!("{pointer} must not be {value}"))
+        });
         own.iter()
             .map(|(pointer, value)| (*pointer, value))
             .chain(self.fields.iter().map(|(pointer, value)| (*pointer, value)))
@@ -128,6 +142,7 @@ impl Expect {
                     Some(got) => format!("{pointer} is {got}, want {wanted}"),
                 })
             })
+            .chain(barred)
             .collect()
     }
 }
@@ -220,6 +235,8 @@ mod tests {
         for part in ["outcome", "reason", "result", "forced is true, want false"] {
             assert!(text.contains(part), "{part}: {text}");
         }
+        let barred = sig(15).never("/reason", "unkillable_init");
+        assert!(compare(&[record()], &[barred]).contains("must not be"));
         let absent = sig(15).with("/target/pid", 1);
         assert!(compare(&[record()], &[absent]).contains("missing"));
     }
