@@ -16,6 +16,9 @@ fn main() -> anyhow::Result<()> {
         root_dir,
         ..Default::default()
     };
+    // aya-build watches the package itself, not what it depends on.
+    println!("cargo::rerun-if-changed={root_dir}/../tracer-common/src");
+    println!("cargo::rerun-if-changed={root_dir}/../Cargo.lock");
     aya_build::build_ebpf([package], Toolchain::Custom(EBPF_TOOLCHAIN))
         .map_err(|e| anyhow!(e))
         .context(

@@ -22,7 +22,6 @@ macro_rules! for_each_offset {
             TASK_TGID: "task_struct" ["tgid"] required;
             TASK_REAL_PARENT: "task_struct" ["real_parent"] sender_ancestry;
             TASK_GROUP_LEADER: "task_struct" ["group_leader"] required;
-            TASK_THREAD_PID: "task_struct" ["thread_pid"] required;
             TASK_START_BOOTTIME: "task_struct" ["start_boottime", "real_start_time"] required;
             TASK_COMM: "task_struct" ["comm"] required;
             TASK_CRED: "task_struct" ["cred"] uid;
@@ -36,6 +35,7 @@ macro_rules! for_each_offset {
             TASK_MM: "task_struct" ["mm"] core_dump;
             TASK_CGROUPS: "task_struct" ["cgroups"] cgroup;
             CRED_UID: "cred" ["uid"] uid;
+            SIGNAL_CURR_TARGET: "signal_struct" ["curr_target"] required;
             SIGNAL_LIVE: "signal_struct" ["live"] required;
             SIGNAL_FLAGS: "signal_struct" ["flags"] required;
             SIGNAL_GROUP_EXIT_CODE: "signal_struct" ["group_exit_code"] required;
@@ -93,6 +93,8 @@ pub mod extra {
     pub const SIZEOF_K_SIGACTION: &str = "SIZEOF_K_SIGACTION";
     /// `sizeof(struct upid)`.
     pub const SIZEOF_UPID: &str = "SIZEOF_UPID";
+    /// Byte offset of `signal_struct.pids[PIDTYPE_TGID]`.
+    pub const SIGNAL_TGID_PID: &str = "SIGNAL_TGID_PID";
     /// Byte offset in `css_set` of the `subsys` slot of the v1 hierarchy that names
     /// containers (`css_set.subsys[..._cgrp_id]`).
     pub const CSS_SET_V1_SLOT: &str = "CSS_SET_V1_SLOT";

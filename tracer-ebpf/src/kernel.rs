@@ -24,7 +24,7 @@ use tracer_common::{
     globals::{ABSENT, INIT_PID_NS_INUM},
 };
 
-use crate::maps::{CSS_SET_V1_SLOT, SIZEOF_K_SIGACTION, SIZEOF_UPID};
+use crate::maps::{CSS_SET_V1_SLOT, SIGNAL_TGID_PID, SIZEOF_K_SIGACTION, SIZEOF_UPID};
 
 /// `task->flags`: the thread is exiting.
 pub const PF_EXITING: u32 = 0x4;
@@ -129,7 +129,11 @@ impl Default for PtrBits {
 }
 
 /// `struct task_struct`.
-pub struct Task<R>(*const u8, PhantomData<R>);
+pub struct Task<R> {
+    base: *const u8,
+    signal: *const u8,
+    way: PhantomData<R>,
+}
 
 impl<R> Clone for Task<R> {
     fn clone(&self) -> Self {
@@ -138,10 +142,32 @@ impl<R> Clone for Task<R> {
 }
 impl<R> Copy for Task<R> {}
 
+/// The flags of the running task, before anything else of it is looked at.
+#[inline(always)]
+pub fn current_flags<R: Read>() -> u32 {
+    field::<R, u32>(R::current(), &off::TASK_FLAGS)
+}
+
+/// The thread group id of a task of which nothing else is wanted.
+#[inline(always)]
+pub fn tgid_of<R: Read>(task: *const u8) -> u32 {
+    field::<R, u32>(task, &off::TASK_TGID)
+}
+
+/// `signal->live` of a task of which nothing else is wanted yet.
+#[inline(always)]
+pub fn live_of<R: Read>(task: *const u8) -> u16 {
+    Signal::<R>(pointer::<R>(task, &off::TASK_SIGNAL), PhantomData).live()
+}
+
 impl<R: Read> Task<R> {
     #[inline(always)]
-    pub fn new(task: *const u8) -> Self {
-        Self(task, PhantomData)
+    pub fn new(base: *const u8) -> Self {
+        Self {
+            base,
+            signal: pointer::<R>(base, &off::TASK_SIGNAL),
+            way: PhantomData,
+        }
     }
 
     #[inline(always)]
@@ -151,85 +177,88 @@ impl<R: Read> Task<R> {
 
     #[inline(always)]
     pub fn flags(self) -> u32 {
-        field::<R, u32>(self.0, &off::TASK_FLAGS)
+        field::<R, u32>(self.base, &off::TASK_FLAGS)
     }
 
     #[inline(always)]
     pub fn tgid(self) -> u32 {
-        field::<R, u32>(self.0, &off::TASK_TGID)
+        field::<R, u32>(self.base, &off::TASK_TGID)
     }
 
     #[inline(always)]
     pub fn exit_code(self) -> u32 {
-        field::<R, u32>(self.0, &off::TASK_EXIT_CODE)
+        field::<R, u32>(self.base, &off::TASK_EXIT_CODE)
     }
 
     #[inline(always)]
     pub fn exit_state(self) -> u32 {
-        field::<R, u32>(self.0, &off::TASK_EXIT_STATE)
+        field::<R, u32>(self.base, &off::TASK_EXIT_STATE)
     }
 
     #[inline(always)]
     pub fn jobctl(self) -> u32 {
         // The low half: x86-64 and arm64 are little-endian, and every bit that
         // is looked at is below 32.
-        field::<R, u32>(self.0, &off::TASK_JOBCTL)
+        field::<R, u32>(self.base, &off::TASK_JOBCTL)
     }
 
     #[inline(always)]
     pub fn state(self) -> u32 {
-        field::<R, u32>(self.0, &off::TASK_STATE)
+        field::<R, u32>(self.base, &off::TASK_STATE)
     }
 
     #[inline(always)]
     pub fn pdeath_signal(self) -> u32 {
-        field::<R, u32>(self.0, &off::TASK_PDEATH_SIGNAL)
+        field::<R, u32>(self.base, &off::TASK_PDEATH_SIGNAL)
     }
 
     #[inline(always)]
     pub fn blocked(self) -> u64 {
-        field::<R, u64>(self.0, &off::TASK_BLOCKED)
+        field::<R, u64>(self.base, &off::TASK_BLOCKED)
     }
 
     #[inline(always)]
     pub fn real_blocked(self) -> u64 {
-        field::<R, u64>(self.0, &off::TASK_REAL_BLOCKED)
+        field::<R, u64>(self.base, &off::TASK_REAL_BLOCKED)
     }
 
     #[inline(always)]
     pub fn ptraced(self) -> bool {
-        field::<R, u32>(self.0, &off::TASK_PTRACE) != 0
+        field::<R, u32>(self.base, &off::TASK_PTRACE) != 0
     }
 
+    /// The thread group's leader, by way of `signal->curr_target`, which is one
+    /// of its threads. The direct way costs at load time: whenever a pointer is
+    /// loaded from a task that the verifier trusts, 6.x looks through all of the
+    /// kernel's types by name, and the leader is trusted, too. That came to
+    /// 100 ms of start-up. What is found through `signal` is not.
     #[inline(always)]
-    fn leader(self) -> Self {
-        Self::new(pointer::<R>(self.0, &off::TASK_GROUP_LEADER))
+    fn leader(self) -> *const u8 {
+        let thread = pointer::<R>(self.signal, &off::SIGNAL_CURR_TARGET);
+        pointer::<R>(thread, &off::TASK_GROUP_LEADER)
     }
 
     #[inline(always)]
     pub fn start(self) -> u64 {
-        field::<R, u64>(self.leader().0, &off::TASK_START_BOOTTIME)
+        field::<R, u64>(self.leader(), &off::TASK_START_BOOTTIME)
     }
 
     #[inline(always)]
     fn comm(self) -> [u64; 2] {
-        let offset = off::TASK_COMM.load();
-        // SAFETY: two words of a char array of 16. Two loads, since a typed
-        // load has at most eight bytes.
-        unsafe { [R::read(self.0, offset), R::read(self.0, offset + 8)] }
+        comm::<R>(self.base)
     }
 
     #[inline(always)]
     pub fn signal(self) -> Signal<R> {
-        Signal(pointer::<R>(self.0, &off::TASK_SIGNAL), PhantomData)
+        Signal(self.signal, PhantomData)
     }
 
-    /// The pid structure of the thread group's leader: its numbers are the
-    /// process's, also when the thread at hand is another one.
+    /// The pid structure of the thread group (`task_tgid()`): its numbers are the
+    /// process's, also when the thread at hand is not the leader.
     #[inline(always)]
     pub fn pid(self) -> Pid<R> {
         Pid(
-            pointer::<R>(self.leader().0, &off::TASK_THREAD_PID),
+            pointer::<R>(self.signal, &SIGNAL_TGID_PID),
             PhantomData,
         )
     }
@@ -237,7 +266,7 @@ impl<R: Read> Task<R> {
     /// One of [`handler`] for `sig`, which must be 1..=64.
     #[inline(always)]
     pub fn handler_class(self, sig: u32) -> u8 {
-        let sighand = pointer::<R>(self.0, &off::TASK_SIGHAND);
+        let sighand = pointer::<R>(self.base, &off::TASK_SIGHAND);
         let at = off::SIGHAND_ACTION.load()
             + off::SIGACTION_HANDLER.load()
             + (sig - 1) * SIZEOF_K_SIGACTION.load();
@@ -252,14 +281,15 @@ impl<R: Read> Task<R> {
     /// Whether the group writes a core dump: `signal->core_state` from 5.17,
     /// before that `mm->core_state` or a flag.
     #[inline(always)]
-    pub fn dumping_core(self, signal_flags: u32) -> bool {
+    pub fn dumping_core(self, signal: Signal<R>, signal_flags: u32) -> bool {
         if off::SIGNAL_CORE_STATE.load() != ABSENT {
-            return !pointer::<R>(self.signal().0, &off::SIGNAL_CORE_STATE).is_null();
+            // Only whether it is null: as a number, which no type is looked up for.
+            return field::<R, u64>(signal.0, &off::SIGNAL_CORE_STATE) != 0;
         }
         if signal_flags & SIGNAL_GROUP_COREDUMP != 0 {
             return true;
         }
-        let mm = pointer::<R>(self.0, &off::TASK_MM);
+        let mm = pointer::<R>(self.base, &off::TASK_MM);
         !mm.is_null() && !pointer::<R>(mm, &off::MM_CORE_STATE).is_null()
     }
 
@@ -269,13 +299,14 @@ impl<R: Read> Task<R> {
     /// `out` must be valid for writes.
     #[inline(always)]
     pub unsafe fn describe(self, out: *mut facts::Task) {
-        let cred = pointer::<R>(self.0, &off::TASK_CRED);
+        let leader = self.leader();
+        let cred = pointer::<R>(leader, &off::TASK_CRED);
         // SAFETY: the caller's promise; every field is written, since reserved
         // ring memory holds old bytes.
         unsafe {
-            (*out).start = self.start();
+            (*out).start = field::<R, u64>(leader, &off::TASK_START_BOOTTIME);
             (*out).tgid = self.tgid();
-            (*out).tid = field::<R, u32>(self.0, &off::TASK_PID);
+            (*out).tid = field::<R, u32>(self.base, &off::TASK_PID);
             (*out).uid = field::<R, u32>(cred, &off::CRED_UID);
             (*out).flags = self.flags();
             (&raw mut (*out).comm).cast::<[u64; 2]>().write(self.comm());
@@ -286,7 +317,7 @@ impl<R: Read> Task<R> {
     /// `out` must be valid for writes.
     #[inline(always)]
     pub unsafe fn cgroups(self, out: *mut Cgroups) {
-        let css_set = pointer::<R>(self.0, &off::TASK_CGROUPS);
+        let css_set = pointer::<R>(self.leader(), &off::TASK_CGROUPS);
         let v2 = pointer::<R>(css_set, &off::CSS_SET_DFL_CGRP);
         let v1 = if CSS_SET_V1_SLOT.load() == ABSENT {
             0
@@ -307,20 +338,28 @@ impl<R: Read> Task<R> {
     /// `out` must be valid for writes of the whole array.
     #[inline(always)]
     pub unsafe fn ancestors(self, out: *mut [Ancestor; facts::ANCESTORS]) {
-        let mut task = self;
+        let mut parent = pointer::<R>(self.leader(), &off::TASK_REAL_PARENT);
         for generation in 0..facts::ANCESTORS {
-            task = Self::new(pointer::<R>(task.0, &off::TASK_REAL_PARENT)).leader();
             // SAFETY: the index is below the array's length; the caller's promise.
             // `comm` is only 4-aligned here, hence the unaligned write.
             unsafe {
                 let entry = out.cast::<Ancestor>().add(generation);
-                (*entry).tgid = task.tgid();
+                (*entry).tgid = field::<R, u32>(parent, &off::TASK_TGID);
                 (&raw mut (*entry).comm)
                     .cast::<[u32; 4]>()
-                    .write(split(task.comm()));
+                    .write(split(comm::<R>(parent)));
             }
+            parent = pointer::<R>(parent, &off::TASK_REAL_PARENT);
         }
     }
+}
+
+/// `task_struct.comm`, in two loads, since a typed load has at most eight bytes.
+#[inline(always)]
+fn comm<R: Read>(task: *const u8) -> [u64; 2] {
+    let offset = off::TASK_COMM.load();
+    // SAFETY: two words of a char array of 16.
+    unsafe { [R::read(task, offset), R::read(task, offset + 8)] }
 }
 
 /// Two words as four halves, for a destination that is only 4-aligned.
@@ -366,20 +405,27 @@ pub fn siginfo_code<R: Read>(info: *const u8) -> i32 {
 /// `struct signal_struct`.
 pub struct Signal<R>(*const u8, PhantomData<R>);
 
+impl<R> Clone for Signal<R> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<R> Copy for Signal<R> {}
+
 impl<R: Read> Signal<R> {
     #[inline(always)]
-    pub fn flags(&self) -> u32 {
+    pub fn flags(self) -> u32 {
         field::<R, u32>(self.0, &off::SIGNAL_FLAGS)
     }
 
     #[inline(always)]
-    pub fn group_exit_code(&self) -> u32 {
+    pub fn group_exit_code(self) -> u32 {
         field::<R, u32>(self.0, &off::SIGNAL_GROUP_EXIT_CODE)
     }
 
     /// Live threads, saturating.
     #[inline(always)]
-    pub fn live(&self) -> u16 {
+    pub fn live(self) -> u16 {
         let live = field::<R, u32>(self.0, &off::SIGNAL_LIVE);
         if live > u16::MAX as u32 {
             u16::MAX
@@ -505,10 +551,10 @@ impl<R: Read> Pid<R> {
         if level >= 1 && level <= 32 {
             let reaper = pointer::<Probed>(self.ns(level), &off::PIDNS_CHILD_REAPER);
             if !reaper.is_null() {
-                let leader = Task::<Probed>::new(reaper).leader();
-                start = field::<Probed, u64>(leader.0, &off::TASK_START_BOOTTIME);
-                tgid = leader.tgid();
-                comm = leader.comm();
+                let leader = pointer::<Probed>(reaper, &off::TASK_GROUP_LEADER);
+                start = field::<Probed, u64>(leader, &off::TASK_START_BOOTTIME);
+                tgid = field::<Probed, u32>(leader, &off::TASK_TGID);
+                comm = self::comm::<Probed>(leader);
             }
         }
         // SAFETY: the caller's promise.

@@ -65,6 +65,8 @@ pub static SIZEOF_K_SIGACTION: Global<u32> = Global::new(32);
 #[unsafe(no_mangle)]
 pub static SIZEOF_UPID: Global<u32> = Global::new(16);
 #[unsafe(no_mangle)]
+pub static SIGNAL_TGID_PID: Global<u32> = Global::new(ABSENT);
+#[unsafe(no_mangle)]
 pub static CSS_SET_V1_SLOT: Global<u32> = Global::new(ABSENT);
 
 /// Whether the loader opened a gate. Its dead branches are never verified.

@@ -12,7 +12,7 @@ use tracer_common::{
 use crate::{
     emit::{Account, Ring, Slot},
     filter,
-    kernel::{Probed, Read, Task, Typed},
+    kernel::{self, Probed, Read, Task, Typed},
     maps,
 };
 
@@ -44,18 +44,21 @@ fn handle<R: Read>(task: *const u8, group_dead: Option<u64>) {
     let Some(account) = Account::open(hook::SCHED_PROCESS_EXIT) else {
         return;
     };
-    let task = Task::<R>::new(task);
-    let signal = task.signal();
     let last = match group_dead {
         // A bool argument carries garbage above its byte.
         Some(argument) => argument & 0xff != 0,
         // Two threads that exit at the same time may both see 0; the reader
         // takes the first of a process.
-        None => signal.live() == 0,
+        None => kernel::live_of::<R>(task) == 0,
     };
+    if !last {
+        return account.filtered();
+    }
+    let task = Task::<R>::new(task);
+    let signal = task.signal();
     let pid = task.pid();
     let level = pid.level();
-    if !last || (level == 0 && !maps::gate(gate::NOISE)) {
+    if level == 0 && !maps::gate(gate::NOISE) {
         return account.filtered();
     }
     let is_init = pid.is_ns_init(level);

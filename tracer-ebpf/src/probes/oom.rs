@@ -13,14 +13,14 @@ use tracer_common::{
 
 use crate::{
     emit::{Account, Ring, Slot},
-    kernel::{Probed, Read, Task, Typed},
+    kernel::{self, Probed, Typed},
     maps,
 };
 
 #[btf_tracepoint(function = "mark_victim")]
 pub fn oom_tp_btf(ctx: BtfTracePointContext) -> u32 {
     let tgid = if maps::gate(gate::OOM_TASK_ARG) {
-        tgid_of::<Typed>(ctx.arg(0))
+        kernel::tgid_of::<Typed>(ctx.arg(0))
     } else {
         ctx.arg::<u32>(0)
     };
@@ -31,7 +31,7 @@ pub fn oom_tp_btf(ctx: BtfTracePointContext) -> u32 {
 #[raw_tracepoint(tracepoint = "mark_victim")]
 pub fn oom_raw_tp(ctx: RawTracePointContext) -> i32 {
     let tgid = if maps::gate(gate::OOM_TASK_ARG) {
-        tgid_of::<Probed>(ctx.arg(0))
+        kernel::tgid_of::<Probed>(ctx.arg(0))
     } else {
         ctx.arg::<u32>(0)
     };
@@ -40,11 +40,6 @@ pub fn oom_raw_tp(ctx: RawTracePointContext) -> i32 {
 }
 
 /// `TP_PROTO(int pid)` on 5.10, `(struct task_struct *task, uid_t uid)` later.
-#[inline(always)]
-fn tgid_of<R: Read>(task: *const u8) -> u32 {
-    Task::<R>::new(task).tgid()
-}
-
 #[inline(always)]
 fn handle(tgid: u32) {
     let Some(account) = Account::open(hook::MARK_VICTIM) else {

@@ -17,7 +17,7 @@ use tracer_common::{
 use crate::{
     emit::{Account, Ring, Slot},
     filter,
-    kernel::{self, PF_EXITING, Pid, Probed, Read, SIGNAL_GROUP_EXIT, Task, Typed},
+    kernel::{self, PF_EXITING, Pid, Probed, Read, SIGNAL_GROUP_EXIT, Signal, Task, Typed},
     maps::{self, ZAPPING},
 };
 
@@ -64,6 +64,7 @@ struct Seen<R> {
     target_pid: Pid<R>,
     sender: Task<R>,
     sender_pid: Pid<R>,
+    signal: Signal<R>,
     signal_flags: u32,
     group_exit_code: u32,
     extra_bits: u16,
@@ -83,12 +84,11 @@ fn handle<R: Read>(args: &Args) {
     if sig == 0 || sig > signals::SIGNAL_MAX {
         return account.filtered();
     }
-    let sender = Task::<R>::current();
-    let carries_zap = tells_of_zap(args, sender);
+    let carries_zap = tells_of_zap::<R>(args);
     if !wanted && !carries_zap {
         return account.filtered();
     }
-    let target = Task::<R>::new(args.target);
+    let (target, sender) = (Task::<R>::new(args.target), Task::<R>::current());
     let (target_pid, sender_pid) = (target.pid(), sender.pid());
     let (level, sender_level) = (target_pid.level(), sender_pid.level());
     let is_init = target_pid.is_ns_init(level);
@@ -111,6 +111,7 @@ fn handle<R: Read>(args: &Args) {
         target_pid,
         sender,
         sender_pid,
+        signal,
         signal_flags: signal.flags(),
         group_exit_code: signal.group_exit_code(),
         extra_bits: if wanted { 0 } else { bits::BYPASS },
@@ -135,12 +136,12 @@ fn handle<R: Read>(args: &Args) {
 /// say: the SIGKILLs of an exiting init to its namespace, and, where the zap is
 /// inferred, the init's own SIGCHLD, which is its end.
 #[inline(always)]
-fn tells_of_zap<R: Read>(args: &Args, sender: Task<R>) -> bool {
+fn tells_of_zap<R: Read>(args: &Args) -> bool {
     if args.sig == signals::SIGKILL {
-        return args.info as u64 == u64::from(info::PRIV) && sender.flags() & PF_EXITING != 0;
+        return args.info as u64 == u64::from(info::PRIV) && kernel::current_flags::<R>() & PF_EXITING != 0;
     }
     if args.sig == signals::SIGCHLD {
-        let tgid = sender.tgid();
+        let tgid = kernel::tgid_of::<R>(R::current());
         // SAFETY: the value is not used.
         return unsafe { ZAPPING.get(&tgid) }.is_some();
     }
@@ -200,7 +201,7 @@ unsafe fn core<R: Read>(args: &Args, seen: &Seen<R>, out: *mut SignalCore) {
     if seen.target.ptraced() {
         facts |= bits::PTRACED;
     }
-    if seen.target.dumping_core(seen.signal_flags) {
+    if seen.target.dumping_core(seen.signal, seen.signal_flags) {
         facts |= bits::CORE_DUMP;
     }
     let handler = seen.target.handler_class(sig);
@@ -224,7 +225,7 @@ unsafe fn core<R: Read>(args: &Args, seen: &Seen<R>, out: *mut SignalCore) {
         } else {
             handler
         };
-        (*out).live = seen.target.signal().live();
+        (*out).live = seen.signal.live();
         (*out).jobctl = seen.target.jobctl();
         (*out).state = seen.target.state();
     }

@@ -19,7 +19,7 @@ use tracer_common::facts::{self, Cgroups, PidLevels, hook, kind, zap};
 
 use crate::{
     emit::{Account, Ring, Slot},
-    kernel::{PF_EXITING, Probed, Read, Task, Typed},
+    kernel::{self, PF_EXITING, Probed, Read, Task, Typed},
     maps::ZAPPING,
 };
 
@@ -92,10 +92,10 @@ fn wait<R: Read>(ctx: &impl EbpfContext) {
     let Some(account) = Account::open(hook::SCHED_PROCESS_WAIT) else {
         return;
     };
-    let task = Task::<R>::current();
-    if task.flags() & PF_EXITING == 0 {
+    if kernel::current_flags::<R>() & PF_EXITING == 0 {
         return account.filtered();
     }
+    let task = Task::<R>::current();
     let pid = task.pid();
     if !pid.is_ns_init(pid.level()) {
         return account.filtered();
@@ -118,8 +118,7 @@ fn free<R: Read>(task: *const u8) {
     let Some(account) = Account::open(hook::SCHED_PROCESS_FREE) else {
         return;
     };
-    let task = Task::<R>::new(task);
-    let tgid = task.tgid();
+    let tgid = kernel::tgid_of::<R>(task);
     // SAFETY: the value is copied at once.
     let Some(start) = (unsafe { ZAPPING.get(&tgid) }).copied() else {
         return account.filtered();

@@ -65,7 +65,8 @@ impl Assembler {
             container,
             self.options.uid_known,
         );
-        if kind == Kind::Zap {
+        // The zap also hits threads of the dying init itself, to no effect.
+        if kind == Kind::Zap && decision.outcome != Outcome::Dropped {
             let victim = ZapVictim {
                 process: target.clone(),
                 had_sigterm_handler: match core.sigterm_handler {

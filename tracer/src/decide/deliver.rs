@@ -7,8 +7,13 @@ use tracer_common::signals::{self, SIGKILL, SIGSTOP};
 
 use super::{
     Decision, Outcome, Reason, Walk,
-    situation::{Handler, Info, SIGNAL_GROUP_EXIT, SIGNAL_UNKILLABLE},
+    situation::{Handler, Info, SIGNAL_GROUP_COREDUMP, SIGNAL_GROUP_EXIT, SIGNAL_UNKILLABLE},
 };
+
+/// The rule of a thread that ends with its process.
+pub const GROUP_EXIT: &str = "get_signal/group_exit";
+/// The rule of a thread that ends since another one of its process calls execve().
+pub const GROUP_EXEC: &str = "get_signal/group_exec_task";
 
 /// A signal that leaves the queue, as `signal_deliver` shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,13 +29,16 @@ pub struct Delivery {
 pub fn decide(d: &Delivery, w: &mut Walk) -> Decision {
     const F: &str = "get_signal";
     let flags = || format!("signal->flags = {:#x}", d.signal_flags);
+    // What is dequeued always has a siginfo, so this tells the short cut.
     if w.test(
         F,
         "signal->flags & SIGNAL_GROUP_EXIT || signal->group_exec_task: SIGKILL without siginfo",
-        d.sig == SIGKILL && d.info == Info::NoInfo && d.signal_flags & SIGNAL_GROUP_EXIT != 0,
+        d.sig == SIGKILL && d.info == Info::NoInfo,
         flags,
     ) {
-        return Decision::new(Outcome::Fatal, Reason::GroupExit, "get_signal/group_exit");
+        let group = d.signal_flags & (SIGNAL_GROUP_EXIT | SIGNAL_GROUP_COREDUMP) != 0;
+        let rule = if group { GROUP_EXIT } else { GROUP_EXEC };
+        return Decision::new(Outcome::Fatal, Reason::GroupExit, rule);
     }
     match d.handler {
         Handler::Ignore => {

@@ -7,7 +7,7 @@
 
 use tracer_common::signals::{self, SIGCHLD};
 
-use super::situation::{Info, Situation, si};
+use super::situation::{Info, PF_KTHREAD, Situation, si};
 use super::walk::Walk;
 
 /// The `force` argument of `__send_signal_locked()`.
@@ -35,7 +35,7 @@ pub fn force(s: &Situation, w: &mut Walk) -> bool {
         }),
         Info::Pointer if is_unforced_caller(s) => w.test(
             F,
-            "not called: the sender of child exits and POSIX timers passes force = false",
+            "not called: child exits, POSIX timers and USB completions pass force = false",
             false,
             || format!("si_code = {}", s.code),
         ),
@@ -51,9 +51,17 @@ pub fn force(s: &Situation, w: &mut Walk) -> bool {
     }
 }
 
-/// `do_notify_parent()` and the POSIX timers call the core sender themselves.
+/// `do_notify_parent()`, `kill_pid_usb_asyncio()` and the POSIX timers call the
+/// core sender themselves. `do_notify_parent_cldstop()` (codes 4 to 6) does not.
 fn is_unforced_caller(s: &Situation) -> bool {
-    s.code == si::TIMER || (s.sig == SIGCHLD && (1..=6).contains(&s.code))
+    match s.code {
+        si::TIMER => true,
+        // CLD_EXITED, CLD_KILLED, CLD_DUMPED
+        1..=3 => s.sig == SIGCHLD,
+        // A program may bring this code too, but no program is a kernel thread.
+        si::ASYNCIO => s.sender.is_idle || s.sender.pf_flags & PF_KTHREAD != 0,
+        _ => false,
+    }
 }
 
 /// `has_si_pid_and_uid()`: by `siginfo_layout()`, whether the union holds a

@@ -1,7 +1,7 @@
 //! `__send_signal_locked()`: queue a signal, or drop it.
 //!
 //! The order of the tests is the kernel's (`kernel/signal.c`): `prepare_signal`,
-//! `sig_ignored`, `sig_task_ignored`, `sig_handler_ignored`, `legacy_queue`,
+//! `sig_ignored`, `sig_task_ignored`, `sig_handler_ignored`, `legacy_queue`, and
 //! `complete_signal`. It differs little from 5.10 to 7.2; where it does, the
 //! comment says how the difference shows, since version numbers do not tell.
 
@@ -9,10 +9,11 @@ use tracer_common::signals::{self, SIGCONT, SIGKILL, SIGRTMIN};
 
 use super::{
     Decision, Outcome, Reason, Walk,
+    complete::{complete_signal, has_just_begun_group_exit},
     force::force,
     situation::{
-        Frozen, Handler, PF_EXITING, PF_KTHREAD, SIGNAL_GROUP_COREDUMP, SIGNAL_GROUP_EXIT,
-        SIGNAL_STOP_STOPPED, SIGNAL_UNKILLABLE, Situation, TraceResult, si,
+        Handler, Info, PF_EXITING, PF_KTHREAD, SIGNAL_GROUP_COREDUMP, SIGNAL_GROUP_EXIT,
+        SIGNAL_UNKILLABLE, Situation, TraceResult, si,
     },
 };
 
@@ -24,30 +25,27 @@ pub fn decide(s: &Situation, w: &mut Walk) -> Decision {
         (TraceResult::Ignored, Some(decision)) => decision,
         (TraceResult::Ignored, None) => exiting_thread(s, w),
         (TraceResult::Unknown(_), _) => DISAGREE,
-        // To 6.0 the kernel queues what is sent to a dying group: no effect either.
-        (_, Some(decision)) if decision.reason == Reason::TargetExiting => decision,
+        // To 6.0 the kernel queues what is sent to a dying group, if the rest of its
+        // tests let it: no effect either.
+        (_, Some(decision)) if decision.reason == Reason::TargetExiting => {
+            match sig_ignored(s, forced, w) {
+                None => decision,
+                Some(_) => DISAGREE,
+            }
+        }
         (_, Some(_)) => DISAGREE,
         (TraceResult::AlreadyPending, None) => legacy_queue(s, w),
         (TraceResult::OverflowFail, None) => overflow(s, w),
-        (TraceResult::Delivered | TraceResult::LoseInfo, None) => complete_signal(s, w),
+        (TraceResult::LoseInfo, None) => lose_info(s, forced, w),
+        (TraceResult::Delivered, None) => complete_signal(s, forced, w),
     }
 }
 
-const DISAGREE: Decision =
+pub(super) const DISAGREE: Decision =
     Decision::new(Outcome::Dropped, Reason::ModelDisagrees, "model/disagrees");
 
-const fn dropped(reason: Reason, rule: &'static str) -> Decision {
+pub(super) const fn dropped(reason: Reason, rule: &'static str) -> Decision {
     Decision::new(Outcome::Dropped, reason, rule)
-}
-
-/// Whether this very signal has just begun the death of the group:
-/// `complete_signal()` has set the flags by the time the tracepoint fires, and
-/// has overwritten SIGNAL_UNKILLABLE with them.
-fn has_just_begun_group_exit(s: &Situation) -> bool {
-    matches!(s.result, TraceResult::Delivered | TraceResult::LoseInfo)
-        && s.target.signal_flags & SIGNAL_GROUP_EXIT != 0
-        && s.target.group_exit_code == s.sig
-        && !s.target.was_dying
 }
 
 /// `prepare_signal()`: `Some` if the signal is dropped.
@@ -67,8 +65,15 @@ fn prepare_signal(s: &Situation, forced: bool, w: &mut Walk) -> Option<Decision>
         if w.test(F, "signal->core_state", t.core_dump, || {
             format!("core dump: {}", t.core_dump)
         }) {
-            return (s.sig != SIGKILL)
-                .then_some(dropped(Reason::CoreDumping, "prepare_signal/core_state"));
+            return match s.result {
+                _ if s.sig == SIGKILL => None,
+                TraceResult::Ignored => {
+                    Some(dropped(Reason::CoreDumping, "prepare_signal/core_state"))
+                }
+                // To 5.16, once a SIGKILL has ended the dump: SIGNAL_GROUP_EXIT has
+                // taken the place of SIGNAL_GROUP_COREDUMP, and all is queued.
+                _ => Some(dropped(Reason::TargetExiting, "prepare_signal/group_exit")),
+            };
         }
         return Some(dropped(Reason::TargetExiting, "prepare_signal/group_exit"));
     }
@@ -86,6 +91,18 @@ fn prepare_signal(s: &Situation, forced: bool, w: &mut Walk) -> Option<Decision>
             Reason::CoreDumping,
             "prepare_signal/group_coredump",
         ));
+    }
+    // The dump asks for nothing else, and this SIGKILL may have ended it by now.
+    if s.sig == SIGKILL
+        && t.core_dump
+        && w.test(
+            F,
+            "a core dump is being written: sig == SIGKILL passes",
+            t.signal_flags & SIGNAL_GROUP_COREDUMP != 0 || has_just_begun_group_exit(s),
+            flags,
+        )
+    {
+        return None;
     }
     if signals::contains(signals::STOP, s.sig) {
         w.test(
@@ -244,8 +261,8 @@ fn legacy_queue(s: &Situation, w: &mut Walk) -> Decision {
 fn overflow(s: &Situation, w: &mut Walk) -> Decision {
     if w.test(
         "__send_signal_locked",
-        "!q && sig >= SIGRTMIN && info->si_code != SI_USER: -EAGAIN",
-        s.sig >= SIGRTMIN && s.code != si::USER,
+        "!q && !is_si_special(info) && sig >= SIGRTMIN && info->si_code != SI_USER: -EAGAIN",
+        fails_without_room(s),
         || format!("signal {}, si_code = {}", s.sig, s.code),
     ) {
         Decision::new(
@@ -258,97 +275,24 @@ fn overflow(s: &Situation, w: &mut Walk) -> Decision {
     }
 }
 
-/// `complete_signal()`: who takes it, and whether it ends the group at once.
-fn complete_signal(s: &Situation, w: &mut Walk) -> Decision {
-    const F: &str = "complete_signal";
-    let t = &s.target;
-    if w.test(
-        F,
-        "sig_fatal(p, sig) && !sigismember(&t->real_blocked, sig) && (sig == SIGKILL || !p->ptrace): signal->flags = SIGNAL_GROUP_EXIT",
-        has_just_begun_group_exit(s),
-        || {
-            format!(
-                "signal->flags = {:#x}, group_exit_code = {}",
-                t.signal_flags, t.group_exit_code
-            )
-        },
-    ) {
-        return fatal(s);
-    }
-    if let Some(decision) = waits(s, w) {
-        return decision;
-    }
-    match t.handler {
-        Handler::Function | Handler::Kthread | Handler::KthreadKernel => {
-            Decision::new(Outcome::Queued, Reason::Handler, "complete_signal/handler")
-        }
-        Handler::Default if signals::contains(signals::STOP, s.sig) => {
-            Decision::new(Outcome::Queued, Reason::Stop, "get_signal/stop")
-        }
-        // These die in get_signal(), not here.
-        Handler::Default if signals::contains(signals::COREDUMP, s.sig) => {
-            Decision::new(Outcome::Fatal, Reason::DefaultCore, "get_signal/coredump")
-        }
-        Handler::Default if s.sig == SIGKILL && t.core_dump => {
-            Decision::new(Outcome::Fatal, Reason::Kill, "prepare_signal/core_state")
-        }
-        // Only another thread's SIGKILL can be left unstarted, and none was seen.
-        Handler::Default if s.sig == SIGKILL => DISAGREE,
-        Handler::Default if !s.group && t.pf_flags & PF_EXITING != 0 => {
-            dropped(Reason::ExitingThread, "complete_signal/wants_signal")
-        }
-        // wants_signal() said no to every thread (each has something pending
-        // already): the group dies when one of them gets to it.
-        Handler::Default => Decision::new(
-            Outcome::Fatal,
-            Reason::DefaultTerminate,
-            "complete_signal/wants_signal",
-        ),
-        Handler::Ignore | Handler::Unknown => DISAGREE,
-    }
+/// What the sender is told of, where no `sigqueue` can be had.
+fn fails_without_room(s: &Situation) -> bool {
+    s.info == Info::Pointer && s.sig >= SIGRTMIN && s.code != si::USER
 }
 
-/// The group's death has begun.
-fn fatal(s: &Situation) -> Decision {
-    const RULE: &str = "complete_signal/sig_fatal";
-    let t = &s.target;
-    if t.frozen == Frozen::V1 {
-        return Decision::new(Outcome::Queued, Reason::Frozen, "try_to_freeze/v1");
-    }
-    let reason = match s.sig {
-        SIGKILL if t.is_ns_init() => Reason::ForcedOnInit,
-        SIGKILL => Reason::Kill,
-        _ => Reason::DefaultTerminate,
-    };
-    Decision::new(Outcome::Fatal, reason, RULE)
-}
-
-/// What keeps a queued signal from acting for now.
-fn waits(s: &Situation, w: &mut Walk) -> Option<Decision> {
-    const F: &str = "complete_signal";
-    let t = &s.target;
-    let queued = |reason, rule| Some(Decision::new(Outcome::Queued, reason, rule));
-    if t.sigwait() {
-        return queued(Reason::Sigwait, "sig_ignored/real_blocked");
-    }
-    if t.blocked {
-        return queued(Reason::Blocked, "sig_ignored/blocked");
-    }
-    if t.ptraced && s.sig != SIGKILL {
-        return queued(Reason::Ptrace, "sig_ignored/ptrace");
-    }
+/// Queued without its siginfo, for lack of room: neither what fails instead, nor
+/// what needs no room.
+fn lose_info(s: &Situation, forced: bool, w: &mut Walk) -> Decision {
+    let needs_none = s.sig == SIGKILL || s.target.pf_flags & PF_KTHREAD != 0;
     if w.test(
-        F,
-        "wants_signal(): task_is_stopped_or_traced(p)",
-        t.signal_flags & SIGNAL_STOP_STOPPED != 0 && s.sig != SIGKILL && s.sig != SIGCONT,
-        || format!("signal->flags = {:#x}", t.signal_flags),
+        "__send_signal_locked",
+        "!q: the signal is queued, its siginfo is lost",
+        !needs_none && !fails_without_room(s),
+        || format!("signal {}, si_code = {}", s.sig, s.code),
     ) {
-        return queued(Reason::Stopped, "complete_signal/wants_signal");
-    }
-    match t.frozen {
-        Frozen::No => None,
-        Frozen::V1 => queued(Reason::Frozen, "try_to_freeze/v1"),
-        Frozen::V2 => queued(Reason::Frozen, "get_signal/jobctl_trap_freeze"),
+        complete_signal(s, forced, w)
+    } else {
+        DISAGREE
     }
 }
 

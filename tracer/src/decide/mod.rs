@@ -9,6 +9,7 @@
 //! explain it. Where it cannot, it says [`Reason::ModelDisagrees`], which is a
 //! bug to be found, and never a guess.
 
+mod complete;
 pub mod deliver;
 pub mod force;
 pub mod generate;
@@ -18,6 +19,9 @@ pub mod sender;
 pub mod situation;
 pub mod walk;
 pub mod words;
+
+#[cfg(test)]
+mod tests;
 
 pub use reason::{Outcome, Reason};
 pub use situation::{Frozen, Handler, Info, Relation, Sender, Situation, Target, TraceResult};

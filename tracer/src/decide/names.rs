@@ -147,6 +147,8 @@ fn table(sig: u32) -> &'static [&'static str] {
             "ILL_COPROC",
             "ILL_BADSTK",
             "ILL_BADIADDR",
+            "__ILL_BREAK",
+            "__ILL_BNDMOD",
         ],
         SIGFPE => &[
             "FPE_INTDIV",
@@ -157,6 +159,13 @@ fn table(sig: u32) -> &'static [&'static str] {
             "FPE_FLTRES",
             "FPE_FLTINV",
             "FPE_FLTSUB",
+            "__FPE_DECOVF",
+            "__FPE_DECDIV",
+            "__FPE_DECERR",
+            "__FPE_INVASC",
+            "__FPE_INVDEC",
+            "FPE_FLTUNK",
+            "FPE_CONDTRAP",
         ],
         SIGSEGV => &[
             "SEGV_MAPERR",
@@ -235,6 +244,8 @@ mod tests {
         assert_eq!(code(11, 1), "SEGV_MAPERR");
         assert_eq!(code(11, 0x80), "SI_KERNEL");
         assert_eq!(code(29, 1), "POLL_IN");
+        assert_eq!(code(8, 14), "FPE_FLTUNK");
+        assert_eq!(code(8, 16), "16");
         assert_eq!(code(10, 77), "77");
         assert_eq!(code(10, -99), "-99");
     }

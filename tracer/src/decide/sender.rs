@@ -125,13 +125,19 @@ fn from_siginfo(s: &Situation) -> Kind {
                 Kind::Kernel
             }
         }
-        // Memory failure found by a worker.
+        // Memory failure found by another task, for one thread.
         code if code > 0
             && code != si::KERNEL
+            && !s.group
             && signals::contains(signals::SYNCHRONOUS, s.sig) =>
         {
             Kind::Fault
         }
+        // A program may bring such a code for itself only.
+        code if code > 0 && !s_self => Kind::Kernel,
+        // kill_pid_usb_asyncio(), on whatever task the interrupt hit; libc's own
+        // asynchronous I/O signals its own process.
+        si::ASYNCIO if !s_self => Kind::Io,
         _ if from_kthread(s) => Kind::Kernel,
         _ => Kind::Process,
     }
@@ -142,9 +148,12 @@ fn from_kernel(s: &Situation) -> Kind {
     let exiting = s.sender.pf_flags & PF_EXITING != 0;
     match s.sig {
         // zap_pid_ns_processes(): the exiting init of the target's namespace, or
-        // of one around it.
+        // of one around it. What else an exiting init does (PTRACE_O_EXITKILL) is
+        // for one thread.
         SIGKILL
             if exiting
+                && s.group
+                && !s.sender.is_target
                 && s.sender.nr == 1
                 && s.sender.level >= 1
                 && matches!(s.relation, Relation::Same | Relation::Ancestor) =>
@@ -153,10 +162,11 @@ fn from_kernel(s: &Situation) -> Kind {
         }
         SIGALRM | SIGVTALRM | SIGPROF => Kind::Timer,
         SIGIO | SIGURG => Kind::Io,
-        SIGINT | SIGQUIT | SIGTSTP | SIGTTIN | SIGTTOU | SIGWINCH => Kind::Tty,
+        // The terminal means processes; one thread is bpf_send_signal_thread().
+        SIGINT | SIGQUIT | SIGTSTP | SIGTTIN | SIGTTOU | SIGWINCH if s.group => Kind::Tty,
         // A hang-up of the terminal; an exiting task sends the pair to a process
         // group that it orphans.
-        SIGHUP | SIGCONT if !exiting => Kind::Tty,
+        SIGHUP | SIGCONT if !exiting && s.group => Kind::Tty,
         _ => Kind::Kernel,
     }
 }
@@ -165,13 +175,16 @@ fn from_kernel(s: &Situation) -> Kind {
 fn without_info(s: &Situation) -> Kind {
     match s.sig {
         SIGPIPE | SIGXFSZ if s.sender.is_target => Kind::Io,
-        // reparent_leader() and friends: the parent thread is exiting.
-        _ if s.sender.pf_flags & PF_EXITING != 0
+        // forget_original_parent(): the parent thread is exiting.
+        _ if s.group
+            && s.sender.pf_flags & PF_EXITING != 0
             && (s.pdeath_signal == s.sig || s.pdeath_signal == 0) =>
         {
             Kind::ParentDeath
         }
         _ if from_kthread(s) => Kind::Kernel,
+        // send_sig(sig, current, 0), as execve() under an old-style tracer does.
+        _ if s.sender.is_target && !s.group && s.sig != SIGKILL => Kind::Kernel,
         // cgroup.kill, and PTRACE_KILL: somebody wrote it.
         _ => Kind::Process,
     }

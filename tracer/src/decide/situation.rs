@@ -21,6 +21,7 @@ pub mod si {
     pub const KERNEL: i32 = 0x80;
     pub const QUEUE: i32 = -1;
     pub const TIMER: i32 = -2;
+    pub const ASYNCIO: i32 = -4;
     pub const SIGIO: i32 = -5;
     pub const TKILL: i32 = -6;
 }

@@ -5,12 +5,12 @@
 
 use std::borrow::Cow;
 
-use tracer_common::signals::{SIGCONT, SIGKILL, SIGSTOP};
+use tracer_common::signals::{self, SIGCONT, SIGKILL, SIGSTOP};
 
 use super::{
-    Decision, Frozen, Outcome, Reason, Situation, names,
+    Decision, Frozen, Outcome, Reason, Situation, deliver, names,
     sender::Kind,
-    situation::{Info, TraceResult, si},
+    situation::{Info, PF_KTHREAD, TraceResult, si},
 };
 
 /// The sentence for a signal that was generated.
@@ -19,38 +19,54 @@ pub fn generated(s: &Situation, d: &Decision, kind: Kind) -> Cow<'static, str> {
     let who = subject(s.target.is_ns_init() || s.target.is_global_init());
     let mut text: Cow<'static, str> = match d.reason {
         Reason::UnkillableInit => unkillable(s, sig),
-        Reason::GlobalInit => format!("the machine's own PID 1 never takes {sig}").into(),
+        Reason::GlobalInit => {
+            format!("{sig} never reaches the machine's own PID 1, whoever sends it").into()
+        }
         Reason::Ignored => format!("{who} has set {sig} to be ignored (SIG_IGN)").into(),
         Reason::DefaultIgnore if s.sig == SIGCONT => {
-            "SIGCONT has no handler here and needs none: it resumes a stopped process all the same"
+            format!("{who} has no SIGCONT handler and needs none: the signal is dropped, yet it resumes a stopped process all the same")
                 .into()
         }
         Reason::DefaultIgnore => {
-            format!("the default action of {sig} is to do nothing, and {who} has no handler for it")
+            format!("the default action of {sig} is to do nothing, and {who} has no {sig} handler")
                 .into()
         }
         Reason::KernelThread => {
-            "a kernel thread takes this signal from the kernel only".into()
+            format!("the target is a kernel thread, which takes {sig} from the kernel only").into()
         }
         Reason::TargetExiting if s.target.exit_state != 0 && s.target.live == 0 => {
-            format!("{who} is a zombie: it has ended and waits for its parent to reap it").into()
-        }
-        Reason::TargetExiting => {
-            format!("{who} is already dying, and nothing more can reach it").into()
-        }
-        Reason::CoreDumping => {
-            format!("{who} writes a core dump, during which only SIGKILL reaches it").into()
-        }
-        Reason::ExitingThread => "it was for one thread, and that thread is exiting".into(),
-        Reason::AlreadyPending => {
-            format!("a {sig} is pending already, and standard signals do not queue").into()
-        }
-        Reason::QueueFull => {
-            "too many signals are pending for its user (RLIMIT_SIGPENDING): the sender got EAGAIN"
+            format!("{who} is a zombie: it has ended and waits to be reaped, so no signal can do anything")
                 .into()
         }
+        Reason::TargetExiting if s.target.frozen == Frozen::V1 => format!(
+            "{who} is already dying, but its cgroup is frozen: it can end only when that is thawed"
+        )
+        .into(),
+        Reason::TargetExiting => {
+            format!("{who} is already dying, and takes no more signals").into()
+        }
+        Reason::CoreDumping => {
+            format!("{who} is writing a core dump, and only SIGKILL reaches it until that is done").into()
+        }
+        Reason::ExitingThread => {
+            format!("this {sig} was for one thread of {who}, and that thread is exiting").into()
+        },
+        Reason::AlreadyPending if s.code == si::TIMER => format!(
+            "the {sig} of this timer's last expiry is still pending: the kernel counts an overrun and queues no second one"
+        )
+        .into(),
+        Reason::AlreadyPending => {
+            format!("a {sig} is pending already, and a standard signal is kept only once").into()
+        }
+        Reason::QueueFull => {
+            "too many signals are pending for the target's user (RLIMIT_SIGPENDING), or memory is short: the sender got EAGAIN"
+                .into()
+        }
+        Reason::Handler if s.target.pf_flags & PF_KTHREAD != 0 => {
+            format!("the target is a kernel thread that asked for {sig}").into()
+        }
         Reason::Handler => format!("{who} has a handler for {sig}, which will run").into(),
-        Reason::Blocked if s.target.live > 1 => format!(
+        Reason::Blocked if s.target.live > 1 && s.group => format!(
             "{who} blocks {sig} in its main thread: it stays pending until another thread takes it, or it is unblocked or read"
         )
         .into(),
@@ -59,12 +75,21 @@ pub fn generated(s: &Situation, d: &Decision, kind: Kind) -> Cow<'static, str> {
         )
         .into(),
         Reason::Sigwait => {
-            format!("{who} waits for {sig} in sigwait, and takes it there").into()
+            format!("{who} is waiting for {sig} in sigwait, and takes it there without a handler")
+                .into()
         }
-        Reason::Ptrace => format!("{who} is traced: its tracer decides about {sig}").into(),
-        Reason::Stop => format!("the default action of {sig} stops {who}").into(),
+        Reason::Ptrace => format!("{who} is traced: its tracer (a debugger or strace) decides whether it gets {sig}").into(),
+        Reason::Stop if s.sig == SIGSTOP => format!("SIGSTOP stops {who} until a SIGCONT").into(),
+        Reason::Stop => format!(
+            "the default action of {sig} stops {who}, unless its process group is orphaned"
+        )
+        .into(),
+        Reason::Stopped if signals::contains(signals::STOP, s.sig) => format!(
+            "{who} is stopped already, and the SIGCONT that resumes it takes this {sig} away"
+        )
+        .into(),
         Reason::Stopped => {
-            format!("{who} is stopped, and will look at {sig} when it is continued").into()
+            format!("{who} is stopped: {sig} waits until a SIGCONT resumes it").into()
         }
         Reason::Frozen if s.target.frozen == Frozen::V1 => {
             format!("the cgroup of {who} is frozen: not even SIGKILL acts before it is thawed")
@@ -74,17 +99,17 @@ pub fn generated(s: &Situation, d: &Decision, kind: Kind) -> Cow<'static, str> {
             format!("the cgroup of {who} is frozen: {sig} waits until it is thawed").into()
         }
         Reason::DefaultTerminate if s.target.is_ns_init() => format!(
-            "a thread of PID 1 that does not block {sig} lets it in: the kernel protects an init only where its main thread would take it"
+            "the main thread of PID 1 blocks {sig} and another thread does not: that gets past the kernel's protection of an init, and {sig} ends it"
         )
         .into(),
         Reason::DefaultTerminate => {
-            format!("{who} has no handler for {sig}, whose default action ends it").into()
+            format!("{who} has no {sig} handler, and the default action of {sig} ends it").into()
         }
         Reason::DefaultCore if kind == Kind::Fault && s.target.is_ns_init() => {
-            format!("a real fault in PID 1: the kernel takes away its protection and ends it with {sig}").into()
+            format!("PID 1 itself faulted: the kernel takes away its protection and ends it with {sig}").into()
         }
         Reason::DefaultCore => format!(
-            "{who} has no handler for {sig}, whose default action ends it with a core dump"
+            "{who} has no {sig} handler, and the default action of {sig} ends it with a core dump, where one is allowed"
         )
         .into(),
         Reason::Kill => kill(kind).into(),
@@ -105,9 +130,12 @@ pub fn delivered(sig: u32, is_init: bool, d: &Decision, real_signal: u32) -> Cow
     let who = subject(is_init);
     match (d.outcome, d.reason) {
         (_, Reason::UnkillableInitAtDequeue) => format!(
-            "{name} was queued, but when PID 1 took it there was no handler for it: the kernel protects a namespace's init and dropped it there"
+            "{name} was queued, but PID 1 had no handler for it when it took it from the queue: the kernel protects an init from signals it does not handle, and dropped it there"
         )
         .into(),
+        (_, Reason::GroupExit) if d.rule == deliver::GROUP_EXEC => {
+            "this thread ends because another thread of the process calls execve".into()
+        }
         (_, Reason::GroupExit) if real_signal != 0 && real_signal <= 64 => format!(
             "the whole process ends because of {}",
             names::signal(real_signal)
@@ -121,7 +149,10 @@ pub fn delivered(sig: u32, is_init: bool, d: &Decision, real_signal: u32) -> Cow
         (Outcome::Ignored, _) => {
             format!("the default action of {name} is to do nothing").into()
         }
-        (Outcome::Stopped, _) => format!("{name} stops {who}").into(),
+        (Outcome::Stopped, _) if sig == SIGSTOP => format!("{name} stops {who}").into(),
+        (Outcome::Stopped, _) => {
+            format!("{name} stops {who}, unless its process group is orphaned").into()
+        }
         (Outcome::Fatal, _) => format!("{name} ends {who}").into(),
         _ => "sigwhy cannot explain what the kernel did: please report this record".into(),
     }
@@ -133,21 +164,29 @@ fn subject(is_init: bool) -> &'static str {
 
 fn unkillable(s: &Situation, sig: &str) -> Cow<'static, str> {
     let kernel_only = s.sig == SIGKILL || s.sig == SIGSTOP;
+    if !kernel_only && s.target.is_global_init() {
+        return format!(
+            "the machine's own PID 1 has no {sig} handler, and the kernel protects it from signals it does not handle"
+        )
+        .into();
+    }
     if !kernel_only {
         return format!(
             "PID 1 has no {sig} handler, and the kernel protects a namespace's init from signals it does not handle"
         )
         .into();
     }
-    if s.sender.nr_in_target != 0 || s.sender.is_target {
-        return format!(
-            "a {sig} from inside its own PID namespace never reaches PID 1: only a sender that PID 1 cannot see has that power"
-        )
-        .into();
-    }
     match (s.info, s.code) {
         (Info::Pointer, si::TIMER) => format!(
-            "a {sig} that looks like a timer's (SI_TIMER) is never forced upon PID 1, wherever it comes from"
+            "a {sig} that carries the code of a POSIX timer (SI_TIMER) is never forced upon PID 1, wherever it comes from"
+        )
+        .into(),
+        (Info::Pointer, si::SIGIO) => format!(
+            "a {sig} that carries the code of file I/O (SI_SIGIO) is never forced upon PID 1, wherever it comes from"
+        )
+        .into(),
+        _ if s.sender.nr_in_target != 0 || s.sender.is_target => format!(
+            "a {sig} from inside its own PID namespace does not reach PID 1: only the kernel, or a sender that PID 1 cannot see, can force it"
         )
         .into(),
         _ => format!(
@@ -164,9 +203,9 @@ fn kill(kind: Kind) -> &'static str {
         }
         Kind::Oom => "memory ran out, and the OOM killer chose it",
         Kind::ParentDeath => {
-            "its parent thread ended, and it had asked for SIGKILL then (PR_SET_PDEATHSIG)"
+            "its parent thread ended, and it had asked to get SIGKILL then (PR_SET_PDEATHSIG)"
         }
-        _ => "SIGKILL ends it at once, with no chance to clean up",
+        _ => "SIGKILL ends it, with no chance to clean up",
     }
 }
 
@@ -180,7 +219,7 @@ fn forced_on_init(kind: Kind) -> &'static str {
             "SIGKILL from a sender that PID 1 cannot see ends even PID 1, and with it its whole PID namespace"
         }
         Kind::ParentDeath => {
-            "the parent thread of PID 1 ended, and PID 1 had asked for SIGKILL then (PR_SET_PDEATHSIG): its whole PID namespace ends"
+            "the parent thread of PID 1 ended, and PID 1 had asked to get SIGKILL then (PR_SET_PDEATHSIG): its whole PID namespace ends"
         }
         _ => "SIGKILL from the kernel ends even PID 1, and with it its whole PID namespace",
     }

@@ -167,6 +167,7 @@ pub fn load(options: &Options) -> anyhow::Result<Loaded> {
         .override_global(name::GATES, &gates, true)
         .override_global(extra::SIZEOF_K_SIGACTION, &offsets.sizeof_k_sigaction, true)
         .override_global(extra::SIZEOF_UPID, &offsets.sizeof_upid, true)
+        .override_global(extra::SIGNAL_TGID_PID, &offsets.signal_tgid_pid, true)
         .override_global(extra::CSS_SET_V1_SLOT, &offsets.css_set_v1_slot, true)
         .override_global("AYA_LOG_LEVEL", &log_level, true);
     let mut ebpf = loader
@@ -185,6 +186,7 @@ pub fn load(options: &Options) -> anyhow::Result<Loaded> {
         attachments.push(attachment);
     }
     drop(ids);
+    give_back_memory();
 
     let mut take = |name: &str| {
         ebpf.take_map(name)
@@ -401,6 +403,16 @@ fn unattached(attachment: &Attachment) -> anyhow::Error {
         }
     }
     explain_privilege(error)
+}
+
+/// The kernel's types take tens of megabytes while they are looked at, in many
+/// small pieces that the allocator would keep.
+fn give_back_memory() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: glibc's `malloc_trim` takes no pointer and may be called at any time.
+    unsafe {
+        libc::malloc_trim(0);
+    }
 }
 
 fn no_btf(path: &Path) -> String {

@@ -23,6 +23,8 @@ pub struct Offsets {
     pub sizeof_k_sigaction: u32,
     /// `sizeof(struct upid)`
     pub sizeof_upid: u32,
+    /// Byte offset of `signal_struct.pids[PIDTYPE_TGID]`.
+    pub signal_tgid_pid: u32,
     /// Byte offset in `css_set` of the slot of `v1_controller`, or [`ABSENT`].
     pub css_set_v1_slot: u32,
     /// `sched_process_exit` says whether the thread group is dead.
@@ -75,6 +77,13 @@ pub fn resolve(btf: &Btf, v1_controller: Option<&str>) -> Result<Offsets, Missin
         })
     };
     let (sizeof_k_sigaction, sizeof_upid) = (size("k_sigaction"), size("upid"));
+    let signal_tgid_pid = pointer_slot(btf, "signal_struct", "pids", "pid_type", "PIDTYPE_TGID")
+        .unwrap_or_else(|| {
+            lost.entry("required")
+                .or_default()
+                .push("signal_struct.pids".to_owned());
+            ABSENT
+        });
     // A core dump shows in one of two places: having either is enough.
     if !(lost.contains_key("core_dump_in_signal") && lost.contains_key("core_dump_in_mm")) {
         lost.remove("core_dump_in_signal");
@@ -88,8 +97,12 @@ pub fn resolve(btf: &Btf, v1_controller: Option<&str>) -> Result<Offsets, Missin
         fields,
         sizeof_k_sigaction,
         sizeof_upid,
+        signal_tgid_pid,
         css_set_v1_slot: v1_controller
-            .and_then(|controller| v1_slot(btf, controller))
+            .and_then(|controller| {
+                let id = format!("{controller}_cgrp_id");
+                pointer_slot(btf, "css_set", "subsys", "cgroup_subsys_id", &id)
+            })
             .unwrap_or(ABSENT),
         exit_has_group_dead: params("sched_process_exit").len() >= 2,
         oom_passes_task: params("mark_victim")
@@ -113,12 +126,19 @@ fn describe(field: &Field) -> String {
     format!("{}.{}", field.type_name, field.paths[0])
 }
 
-/// `css_set.subsys[<controller>_cgrp_id]`, an array of pointers.
-fn v1_slot(btf: &Btf, controller: &str) -> Option<u32> {
-    let index = btf.enum_value("cgroup_subsys_id", &format!("{controller}_cgrp_id"))?;
-    let count = btf.member_array_len("css_set", "subsys")?;
+/// The byte offset of one slot in an array of pointers, indexed by an enum.
+fn pointer_slot(
+    btf: &Btf,
+    type_name: &str,
+    path: &str,
+    enum_name: &str,
+    variant: &str,
+) -> Option<u32> {
+    const POINTER: u32 = 8;
+    let index = btf.enum_value(enum_name, variant)?;
+    let count = btf.member_array_len(type_name, path)?;
     let index = u32::try_from(index).ok().filter(|index| *index < count)?;
-    Some(btf.member_offset("css_set", "subsys")? + index * 8)
+    Some(btf.member_offset(type_name, path)? + index * POINTER)
 }
 
 #[cfg(test)]

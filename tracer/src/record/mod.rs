@@ -220,8 +220,3 @@ impl Record {
         }
     }
 }
-
-/// The JSON Schema of a line of output.
-pub fn schema() -> schemars::Schema {
-    schemars::schema_for!(Record)
-}

@@ -126,9 +126,9 @@ impl<W: Write> Text<W> {
         self.event(&r.signal.name, &route, r.outcome, r.reason, &r.explanation);
         if self.options.verbose {
             self.line(&format!(
-                "    {}, force {}, decided by {}",
+                "    {}, {}, decided by {}",
                 terminal(&r.signal.code_name),
-                words::yes(r.forced),
+                if r.forced { "forced" } else { "not forced" },
                 r.rule
             ));
             if !r.sender.ancestors.is_empty() {

@@ -94,7 +94,7 @@ fn table(out: &mut String, r: &Stop, ids: &[&str], total: &BTreeMap<&str, u64>, 
         .iter()
         .map(|tally| {
             let name = match &tally.container {
-                Some(name) => words::cut(&terminal(name)),
+                Some(name) => words::container_column(name),
                 None => "host".to_owned(),
             };
             let count = |id: &&str| tally.outcomes.get(*id).copied().unwrap_or(0);

@@ -67,14 +67,18 @@ pub fn outcome(outcome: Outcome, reason: Reason) -> String {
     }
 }
 
-/// A process's name. In quotes where it could be taken for more than a name:
-/// a `comm` of `x 1[2] -> y` must not pass for a route.
+/// A name, escaped.
 pub fn comm(comm: Option<&Comm>) -> String {
-    let Some(comm) = comm else {
-        return "?".to_owned();
-    };
-    let text = comm.as_str();
-    let safe = terminal(&text);
+    match comm {
+        Some(comm) => quoted(&terminal(&comm.as_str())),
+        None => "?".to_owned(),
+    }
+}
+
+/// An escaped name, in quotes where it could be taken for more than a name: a
+/// `comm` of `x 1[2] -> y` must not pass for a route, nor a container of that
+/// name for the host.
+fn quoted(safe: &str) -> String {
     let is_ambiguous = safe.is_empty()
         || safe.starts_with(' ')
         || safe.ends_with(' ')
@@ -83,7 +87,7 @@ pub fn comm(comm: Option<&Comm>) -> String {
     if is_ambiguous {
         format!("\"{}\"", safe.replace('"', "\\\""))
     } else {
-        safe.into_owned()
+        safe.to_owned()
     }
 }
 
@@ -114,7 +118,7 @@ pub fn sender(s: &Sender, target: Option<&Container>) -> String {
             && target.is_none_or(|target| target.pid_ns != own.pid_ns)
         {
             text.push_str(" in ");
-            text.push_str(&cut(&terminal(&own.name)));
+            text.push_str(&container_name(&own.name, CONTAINER_WIDTH));
         }
         text
     };
@@ -137,26 +141,30 @@ pub fn container(container: Option<&Container>) -> String {
     let Some(container) = container else {
         return "host".to_owned();
     };
-    let name = terminal(&container.name);
     match &container.init_comm {
         Some(init) => {
             let init = format!(" ({})", comm(Some(init)));
             // The init's name is short: the cut falls on the container's.
             let room = CONTAINER_WIDTH.saturating_sub(init.chars().count());
-            format!("{}{init}", cut_to(&name, room))
+            format!("{}{init}", container_name(&container.name, room))
         }
-        None => cut(&name),
+        None => container_name(&container.name, CONTAINER_WIDTH),
     }
 }
 
-/// At most a column's width, the end replaced by an ellipsis.
-pub fn cut(text: &str) -> String {
-    cut_to(text, CONTAINER_WIDTH)
+/// A container's name in its column.
+pub fn container_column(name: &str) -> String {
+    container_name(name, CONTAINER_WIDTH)
 }
 
-fn cut_to(text: &str, width: usize) -> String {
+/// Escaped, and cut to so many characters.
+fn container_name(name: &str, width: usize) -> String {
+    let text = match name {
+        "host" => "\"host\"".to_owned(),
+        name => quoted(&terminal(name)),
+    };
     if text.chars().count() <= width {
-        return text.to_owned();
+        return text;
     }
     let mut short: String = text.chars().take(width.saturating_sub(1)).collect();
     short.push('…');
@@ -197,7 +205,7 @@ pub fn zap(r: &Zap, paint: &Paint, named: usize, all: bool) -> Vec<String> {
         )];
     }
     let title = format!(
-        "{} with its init {init}{inferred}",
+        "{} with its init, {init}{inferred}",
         paint.bad("the PID namespace ends")
     );
     let Some(killed) = &r.killed else {
@@ -231,7 +239,7 @@ fn is_unheard(v: &ZapVictim) -> bool {
 
 fn victim(v: &ZapVictim) -> String {
     let about = match (v.had_sigterm_handler, v.saw_sigterm) {
-        (Some(true), Some(true)) => ": its SIGTERM handler had been called",
+        (Some(true), Some(true)) => ": it had a SIGTERM handler, and a SIGTERM had reached it",
         (Some(true), Some(false)) => ": its SIGTERM handler never ran",
         (Some(true), None) => ": it had a SIGTERM handler",
         (Some(false), _) => ": it had no SIGTERM handler",

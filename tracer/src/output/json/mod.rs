@@ -6,6 +6,11 @@
 
 use std::io::{self, Write};
 
+mod hot;
+
+#[cfg(test)]
+mod tests;
+
 use super::Sink;
 use crate::record::Record;
 
@@ -17,6 +22,7 @@ const CHUNK: usize = 256 * 1024;
 pub struct Json<W> {
     writer: W,
     buffer: Vec<u8>,
+    hot: hot::Hot,
 }
 
 impl<W: Write> Json<W> {
@@ -25,6 +31,7 @@ impl<W: Write> Json<W> {
         Self {
             writer,
             buffer: Vec::with_capacity(CHUNK + 8192),
+            hot: hot::Hot::default(),
         }
     }
 
@@ -44,7 +51,12 @@ impl<W: Write> Json<W> {
 impl<W: Write> Sink for Json<W> {
     fn record(&mut self, record: &Record) -> io::Result<()> {
         let start = self.buffer.len();
-        if let Err(error) = serde_json::to_writer(&mut self.buffer, record) {
+        let result = match record {
+            Record::Signal(r) => self.hot.signal(&mut self.buffer, r),
+            Record::Deliver(r) => self.hot.deliver(&mut self.buffer, r),
+            rare => serde_json::to_writer(&mut self.buffer, rare),
+        };
+        if let Err(error) = result {
             self.buffer.truncate(start);
             return Err(error.into());
         }
