@@ -85,7 +85,8 @@ fn forced(plan: &Plan) -> bool {
 
 fn relation(plan: &Plan) -> Option<&'static str> {
     match plan.call {
-        Call::Queue(-2 | -5) | Call::TgQueue(-2 | -5) => None,
+        // The codes of timers, of SIGIO, and of finished I/O.
+        Call::Queue(-2 | -4 | -5) | Call::TgQueue(-2 | -4 | -5) => None,
         Call::Queue(1..) | Call::TgQueue(1..) => None,
         _ => Some(match plan.sender {
             Sender::Same | Sender::Itself => "same",

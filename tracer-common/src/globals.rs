@@ -57,7 +57,7 @@ pub const WAKE_BYTES: u64 = 1 << 20;
 /// Bytes of the ring for what matters.
 pub const RING_MATTERS_BYTES: u32 = 2 << 20;
 /// Bytes of the ring for the rest.
-pub const RING_REST_BYTES: u32 = 8 << 20;
+pub const RING_REST_BYTES: u32 = 4 << 20;
 
 /// The inode of the initial PID namespace, a constant of the kernel
 /// (`PROC_PID_INIT_INO`, `include/linux/proc_ns.h`).

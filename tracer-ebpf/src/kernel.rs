@@ -257,10 +257,7 @@ impl<R: Read> Task<R> {
     /// process's, also when the thread at hand is not the leader.
     #[inline(always)]
     pub fn pid(self) -> Pid<R> {
-        Pid(
-            pointer::<R>(self.signal, &SIGNAL_TGID_PID),
-            PhantomData,
-        )
+        Pid(pointer::<R>(self.signal, &SIGNAL_TGID_PID), PhantomData)
     }
 
     /// One of [`handler`] for `sig`, which must be 1..=64.

@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// Records read in one go.
-const BATCH: usize = 8_192;
+const BATCH: usize = 2_048;
 
 /// How long a record is held so that an earlier one from another ring or
 /// processor can overtake it. A record is committed within microseconds of its
@@ -164,7 +164,12 @@ impl Session {
                 .attachments
                 .iter()
                 .filter(|a| !a.refused.is_empty())
-                .map(|a| (a.hook.id, a.refused.iter().map(ToString::to_string).collect()))
+                .map(|a| {
+                    (
+                        a.hook.id,
+                        a.refused.iter().map(ToString::to_string).collect(),
+                    )
+                })
                 .collect(),
             lost_abilities: lost.clone(),
             filters,

@@ -138,7 +138,8 @@ fn handle<R: Read>(args: &Args) {
 #[inline(always)]
 fn tells_of_zap<R: Read>(args: &Args) -> bool {
     if args.sig == signals::SIGKILL {
-        return args.info as u64 == u64::from(info::PRIV) && kernel::current_flags::<R>() & PF_EXITING != 0;
+        return args.info as u64 == u64::from(info::PRIV)
+            && kernel::current_flags::<R>() & PF_EXITING != 0;
     }
     if args.sig == signals::SIGCHLD {
         let tgid = kernel::tgid_of::<R>(R::current());

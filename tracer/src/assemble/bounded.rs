@@ -65,10 +65,12 @@ impl<K: Hash + Eq + Copy, V> Bounded<K, V> {
         self.map.remove(key).map(|(_, value)| value)
     }
 
+    #[cfg(test)]
     pub fn len(&self) -> usize {
         self.map.len()
     }
 
+    #[cfg(test)]
     pub fn is_empty(&self) -> bool {
         self.map.is_empty()
     }
@@ -96,7 +98,10 @@ mod tests {
         map.insert(2, 'b');
         map.insert(1, 'c');
         map.insert(3, 'd');
-        assert_eq!((map.get(&1), map.get(&2), map.get(&3)), (Some(&'c'), None, Some(&'d')));
+        assert_eq!(
+            (map.get(&1), map.get(&2), map.get(&3)),
+            (Some(&'c'), None, Some(&'d'))
+        );
     }
 
     #[test]

@@ -108,14 +108,18 @@ mod tests {
     fn a_reused_inode_is_another_container() {
         let mut containers = Containers::new();
         let first = reaper(100, 1, b"bash\0\0\0\0\0\0\0\0\0\0\0\0");
-        let a = containers.of(&levels(7), Some(&first)).expect("a container");
+        let a = containers
+            .of(&levels(7), Some(&first))
+            .expect("a container");
         assert_eq!((a.name.as_str(), a.init_pid), ("pidns-7", Some(100)));
         // Without a reaper the known one stands.
         assert_eq!(containers.of(&levels(7), None), Some(a));
         let second = reaper(100, 2, b"bash\0\0\0\0\0\0\0\0\0\0\0\0");
         containers.of(&levels(7), Some(&second));
         let third = reaper(200, 2, b"sh\0\0\0\0\0\0\0\0\0\0\0\0\0\0");
-        let c = containers.of(&levels(7), Some(&third)).expect("a container");
+        let c = containers
+            .of(&levels(7), Some(&third))
+            .expect("a container");
         assert_eq!(c.init_pid, Some(200));
     }
 

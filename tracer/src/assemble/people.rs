@@ -97,9 +97,7 @@ pub fn disposition(handler: Handler) -> Option<Disposition> {
     match handler {
         Handler::Default => Some(Disposition::Default),
         Handler::Ignore => Some(Disposition::Ignore),
-        Handler::Function | Handler::Kthread | Handler::KthreadKernel => {
-            Some(Disposition::Handler)
-        }
+        Handler::Function | Handler::Kthread | Handler::KthreadKernel => Some(Disposition::Handler),
         Handler::Unknown => None,
     }
 }

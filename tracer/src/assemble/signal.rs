@@ -40,8 +40,8 @@ impl Assembler {
         let kind = sender::kind(&situation);
 
         // What must be remembered, whoever wants to see the record.
-        let begun = decision.outcome == Outcome::Fatal
-            || core.signal_flags & SIGNAL_GROUP_EXIT != 0;
+        let begun =
+            decision.outcome == Outcome::Fatal || core.signal_flags & SIGNAL_GROUP_EXIT != 0;
         if begun {
             self.dying.insert(target_key, ());
         }
@@ -51,10 +51,8 @@ impl Assembler {
             }
             self.awaited.insert((target_key, situation.sig), ts);
         }
-        let target_levels = full.map_or_else(
-            || people::host_levels(&core.target),
-            |full| full.target_pid,
-        );
+        let target_levels =
+            full.map_or_else(|| people::host_levels(&core.target), |full| full.target_pid);
         let container = self
             .containers
             .of(&target_levels, full.map(|full| &full.reaper));
@@ -166,10 +164,7 @@ impl Assembler {
                 ancestors: Vec::new(),
             };
         }
-        let levels = full.map_or_else(
-            || people::host_levels(&core.sender),
-            |full| full.sender_pid,
-        );
+        let levels = full.map_or_else(|| people::host_levels(&core.sender), |full| full.sender_pid);
         let container = self.containers.of(&levels, None);
         record::Sender {
             kind,
@@ -204,10 +199,7 @@ impl Assembler {
             Walk::off()
         };
         let decision = decide::deliver::decide(&delivery, &mut walk);
-        let levels = full.map_or_else(
-            || people::host_levels(&core.target),
-            |full| full.target_pid,
-        );
+        let levels = full.map_or_else(|| people::host_levels(&core.target), |full| full.target_pid);
         let container = self.containers.of(&levels, full.map(|full| &full.reaper));
         let is_init = levels.level >= 1 && levels.nr == 1;
         let generated = self.awaited.remove(&(key, sig));
@@ -245,7 +237,11 @@ impl Assembler {
                 sig,
                 is_init,
                 &decision,
-                if group_exit { core.group_exit_code & 0x7f } else { 0 },
+                if group_exit {
+                    core.group_exit_code & 0x7f
+                } else {
+                    0
+                },
             ),
             latency_ns: generated.map(|at| core.header.ts.saturating_sub(at)),
             generated_mono_ns: generated,

@@ -214,7 +214,10 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         let all = names.len();
-        names = names.iter().map(|name| &name[..name.len().min(15)]).collect();
+        names = names
+            .iter()
+            .map(|name| &name[..name.len().min(15)])
+            .collect();
         names.dedup();
         assert_eq!(names.len(), all);
     }

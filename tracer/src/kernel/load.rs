@@ -18,7 +18,7 @@ use aya::{
 use tokio::io::{Interest, unix::AsyncFd};
 use tracer_common::{
     facts::hook,
-    globals::{gate, name},
+    globals::{RING_REST_BYTES, gate, name},
     offsets::extra,
     signals,
 };
@@ -47,6 +47,9 @@ pub struct Options {
     pub forced: Vec<Forced>,
     /// Let the kernel side write its rare warnings.
     pub kernel_log: bool,
+    /// Bytes of the ring for what does not matter by itself: a power of two, at
+    /// least a page.
+    pub ring_bytes: u32,
 }
 
 impl Default for Options {
@@ -58,6 +61,7 @@ impl Default for Options {
             btf: None,
             forced: Vec::new(),
             kernel_log: false,
+            ring_bytes: RING_REST_BYTES,
         }
     }
 }
@@ -169,7 +173,8 @@ pub fn load(options: &Options) -> anyhow::Result<Loaded> {
         .override_global(extra::SIZEOF_UPID, &offsets.sizeof_upid, true)
         .override_global(extra::SIGNAL_TGID_PID, &offsets.signal_tgid_pid, true)
         .override_global(extra::CSS_SET_V1_SLOT, &offsets.css_set_v1_slot, true)
-        .override_global("AYA_LOG_LEVEL", &log_level, true);
+        .override_global("AYA_LOG_LEVEL", &log_level, true)
+        .map_max_entries("REST", options.ring_bytes);
     let mut ebpf = loader
         .load(OBJECT)
         .map_err(|error| explain_privilege(anyhow!(error).context("loading the eBPF object")))?;

@@ -93,6 +93,11 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     pub btf: Option<PathBuf>,
 
+    /// Room for bursts, in MiB (1 to 1024, rounded up to a power of two). More
+    /// room costs twice as much resident memory.
+    #[arg(long, value_name = "MIB", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub buffer: u32,
+
     /// Print the kernel side's own warnings (rare).
     #[arg(long)]
     pub kernel_log: bool,

@@ -73,6 +73,7 @@ impl Plan {
                 btf: args.btf.clone(),
                 forced: args.attach.clone(),
                 kernel_log: args.kernel_log,
+                ring_bytes: args.buffer.next_power_of_two() << 20,
                 ..load::Options::default()
             },
             view: View {
@@ -103,11 +104,16 @@ fn wanted_pids(targets: &[u32], senders: &[u32]) -> Vec<(u32, u8)> {
 /// The filters as words, for the `start` record and the header.
 fn describe(args: &Args) -> Vec<String> {
     let mut words = Vec::new();
-    let list = |name: &str, items: Vec<String>| (!items.is_empty()).then(|| format!("{name} {}", items.join(",")));
+    let list = |name: &str, items: Vec<String>| {
+        (!items.is_empty()).then(|| format!("{name} {}", items.join(",")))
+    };
     let strings = |items: &[u32]| items.iter().map(ToString::to_string).collect::<Vec<_>>();
     words.extend(list(
         "--signal",
-        args.signal.iter().map(|s| names::signal(*s).to_owned()).collect(),
+        args.signal
+            .iter()
+            .map(|s| names::signal(*s).to_owned())
+            .collect(),
     ));
     words.extend(list("--pid", strings(&args.pid)));
     words.extend(list("--sender-pid", strings(&args.sender_pid)));
@@ -120,7 +126,11 @@ fn describe(args: &Args) -> Vec<String> {
         "--reason",
         args.reason.iter().map(|r| r.id().to_owned()).collect(),
     ));
-    for (on, word) in [(args.inits, "--inits"), (args.host, "--host"), (args.all, "--all")] {
+    for (on, word) in [
+        (args.inits, "--inits"),
+        (args.host, "--host"),
+        (args.all, "--all"),
+    ] {
         if on {
             words.push(word.to_owned());
         }
@@ -169,7 +179,10 @@ mod tests {
     #[test]
     fn pids_reach_out_to_the_host() {
         let plan = plan(&["--pid", "5", "--sender-pid", "5,6"]);
-        assert_eq!(plan.pids, [(5, WANT_TARGET | WANT_SENDER), (6, WANT_SENDER)]);
+        assert_eq!(
+            plan.pids,
+            [(5, WANT_TARGET | WANT_SENDER), (6, WANT_SENDER)]
+        );
         assert_eq!(plan.load.gates, gate::HOST | gate::PIDS);
     }
 

@@ -36,8 +36,7 @@ enum End {
 }
 
 pub async fn run(args: &Args, plan: &Plan) -> anyhow::Result<ExitCode> {
-    let (mut session, start) =
-        Session::start(&plan.load, plan.verbose, plan.filters.clone())?;
+    let (mut session, start) = Session::start(&plan.load, plan.verbose, plan.filters.clone())?;
     if !plan.pids.is_empty() {
         session.loaded().filter("FILTER_PIDS", &plan.pids)?;
     }
