@@ -92,7 +92,7 @@ cases! {
         host.order(Order::Write { path: group.path("cgroup.kill"), text: "1".into() })?;
         s.dies_of(&init, SIGKILL)?;
         s.signals(&init, [
-            sig(SIGKILL).fatal("forced_on_init").by(&host, "ancestor").forced(true).to_thread().code(0),
+            sig(SIGKILL).fatal("forced_on_init").by(&host, "ancestor").forced(true).for_thread().code(0),
         ]);
     }
     x02_cgroup_kill_from_inside
@@ -105,9 +105,9 @@ cases! {
         s.dies_of(&other, SIGKILL)?;
         s.lives(&init)?;
         s.signals(&init, [
-            sig(SIGKILL).dropped("unkillable_init").by(&inside, "same").forced(false).to_thread(),
+            sig(SIGKILL).dropped("unkillable_init").by(&inside, "same").forced(false).for_thread(),
         ]);
-        s.signals(&other, [sig(SIGKILL).fatal("kill").by(&inside, "same").to_thread()]);
+        s.signals(&other, [sig(SIGKILL).fatal("kill").by(&inside, "same").for_thread()]);
     }
     x03_frozen_by_v2
     "a v2-frozen init dies of SIGKILL, and hears nothing else" |s| {

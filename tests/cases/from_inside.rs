@@ -216,7 +216,7 @@ cases! {
         assert_eq!(init.caught(SIGTERM)?, 1);
         s.signals(&init, [
             sig(SIGTERM).queued("handler").by(&inside, "same"),
-            sig(SIGTERM).queued("blocked").by(&init, "same").to_thread().code(-6),
+            sig(SIGTERM).queued("blocked").by(&init, "same").for_thread().code(-6),
         ]);
         s.deliveries(&init, [
             deliver(SIGTERM).outcome("handled").reason("handler"),
@@ -242,7 +242,7 @@ cases! {
         let Family { init, inside, .. } = s.family()?;
         inside.order(Order::TgKill { tgid: 1, tid: 1, signal: SIGKILL })?;
         s.lives(&init)?;
-        s.signals(&init, [sig(SIGKILL).dropped("unkillable_init").by(&inside, "same").to_thread().code(-6)]);
+        s.signals(&init, [sig(SIGKILL).dropped("unkillable_init").by(&inside, "same").for_thread().code(-6)]);
     }
     x09_an_orphan_is_the_inits_child
     "who reaps an orphan is told of its end" |s| {

@@ -21,7 +21,7 @@ cases! {
         let Family { init, .. } = s.family()?;
         init.post(Order::Fault)?;
         s.dies_of(&init, SIGSEGV)?;
-        s.signals(&init, [sig(SIGSEGV).fatal("default_core").by_kernel("fault").forced(false).to_thread().code(1)]);
+        s.signals(&init, [sig(SIGSEGV).fatal("default_core").by_kernel("fault").forced(false).for_thread().code(1)]);
         s.deliveries(&init, [deliver(SIGSEGV).outcome("fatal").reason("default_core")]);
     }
     #[cfg(target_arch = "x86_64")]
@@ -31,9 +31,9 @@ cases! {
         init.post(Order::Abort)?;
         s.dies_of(&init, SIGSEGV)?;
         s.signals(&init, [
-            sig(libc::SIGABRT).dropped("unkillable_init").by(&init, "same").to_thread().code(-6),
-            sig(libc::SIGABRT).dropped("unkillable_init").by(&init, "same").to_thread().code(-6),
-            sig(SIGSEGV).fatal("default_core").by_kernel("fault").to_thread().code(SI_KERNEL),
+            sig(libc::SIGABRT).dropped("unkillable_init").by(&init, "same").for_thread().code(-6),
+            sig(libc::SIGABRT).dropped("unkillable_init").by(&init, "same").for_thread().code(-6),
+            sig(SIGSEGV).fatal("default_core").by_kernel("fault").for_thread().code(SI_KERNEL),
         ]);
     }
     e23_a_broken_pipe
@@ -88,7 +88,7 @@ cases! {
         let Family { init, .. } = s.family()?;
         init.post(Order::SeccompKill)?;
         s.dies_of(&init, SIGSYS)?;
-        s.signals(&init, [sig(SIGSYS).fatal("default_core").by_kernel("fault").to_thread()]);
+        s.signals(&init, [sig(SIGSYS).fatal("default_core").by_kernel("fault").for_thread()]);
         s.deliveries(&init, [deliver(SIGSYS).outcome("fatal")]);
     }
     e28_reboot_inside
@@ -96,14 +96,14 @@ cases! {
         let Family { init, inside, .. } = s.family()?;
         inside.post(Order::Reboot { power_off: false })?;
         s.dies_of(&init, SIGHUP)?;
-        s.signals(&init, [sig(SIGKILL).fatal("forced_on_init").by_kernel("kernel").forced(true).to_thread()]);
+        s.signals(&init, [sig(SIGKILL).fatal("forced_on_init").by_kernel("kernel").forced(true).for_thread()]);
     }
     e28b_power_off_inside
     "reboot(POWER_OFF) inside, as SIGINT" |s| {
         let Family { init, inside, .. } = s.family()?;
         inside.post(Order::Reboot { power_off: true })?;
         s.dies_of(&init, SIGINT)?;
-        s.signals(&init, [sig(SIGKILL).fatal("forced_on_init").by_kernel("kernel").forced(true).to_thread()]);
+        s.signals(&init, [sig(SIGKILL).fatal("forced_on_init").by_kernel("kernel").forced(true).for_thread()]);
     }
     e50_a_terminal
     "^C and a hang-up come from the terminal, and an init drops them" |s| {
@@ -156,6 +156,6 @@ cases! {
         })?;
         tracer.post(Order::Exit { code: 0 })?;
         s.dies_of(&init, SIGKILL)?;
-        s.signals(&init, [sig(SIGKILL).fatal("forced_on_init").by_kernel("kernel").forced(true).to_thread()]);
+        s.signals(&init, [sig(SIGKILL).fatal("forced_on_init").by_kernel("kernel").forced(true).for_thread()]);
     }
 }

@@ -167,7 +167,7 @@ cases! {
         host.order(Order::TgKill { tgid: init.pid(), tid: init.pid(), signal: SIGKILL })?;
         s.dies_of(&init, SIGKILL)?;
         s.signals(&init, [
-            sig(SIGKILL).fatal("forced_on_init").by(&host, "ancestor").to_thread().code(-6).forced(true),
+            sig(SIGKILL).fatal("forced_on_init").by(&host, "ancestor").for_thread().code(-6).forced(true),
         ]);
     }
     e57_pidfd_from_the_host

@@ -186,13 +186,6 @@ impl Watch {
         self.records_of(process)
     }
 
-    /// Forgets the records about one pid, so that a long run stays small.
-    pub fn forget(&self, process: &Specimen) {
-        if let Ok(pid) = u64::try_from(process.pid()) {
-            self.log.lock().by_target.remove(&pid);
-        }
-    }
-
     /// Forgets everything seen so far.
     pub fn forget_all(&self) {
         self.log.lock().by_target.clear();

@@ -28,6 +28,7 @@
 //! ```
 
 mod body;
+mod channel;
 mod launch;
 pub mod procfs;
 mod raw;
@@ -52,8 +53,9 @@ pub use body::{Args as SpecimenArgs, run as run_specimen};
 pub use specimen::Specimen;
 pub use wire::{Answer, Disposition, Group, Order, Place, Report, Status, TracePolicy, mask_of};
 
+use channel::{Channel, wait_readable};
 use launch::Home;
-use specimen::{Channel, Member};
+use specimen::Member;
 use wire::{Birth, Said};
 
 /// How long a new specimen may take to say hello.
@@ -257,7 +259,7 @@ impl Inner {
                 return Ok(arrival);
             }
             let glance = end.min(Instant::now() + HELLO_GLANCE);
-            if !specimen::wait_readable(listener.fd.as_fd(), glance)? {
+            if !wait_readable(listener.fd.as_fd(), glance)? {
                 if let Some(status) = stillborn().filter(|status| status.is_dead()) {
                     bail!("died before its hello: {status:?}");
                 }

@@ -1,19 +1,16 @@
 //! The arena's handle on one specimen.
 
-use std::collections::VecDeque;
-use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
+use std::os::fd::AsFd as _;
 use std::sync::{Arc, Mutex, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow, bail};
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::socket::{MsgFlags, recv, send};
 
+use super::channel::Channel;
 use super::wire::{
-    Answer, Caught, Disposition, Event, Group, MESSAGE_MAX, Order, Place, Report, Said, Status,
-    Told, TracePolicy,
+    Answer, Caught, Disposition, Event, Group, Order, Place, Report, Status, TracePolicy,
 };
 use super::{Inner, lock, procfs, raw};
 
@@ -351,11 +348,11 @@ impl Specimen {
             match self.stat() {
                 None => return Ok(Status::Gone),
                 Some(stat) if stat.is_dead() => return self.last_status(),
-                Some(stat) if stat.state == 'T' || stat.state == 't' => {
-                    // A traced one stops for its tracer at every signal; what
-                    // it is stopped for is then not its parent's to see.
-                    if stat.state == 'T' {
-                        return self.last_status();
+                // A traced one (`t`) stops for its tracer at every signal.
+                Some(stat) if stat.state == 'T' => {
+                    let status = self.last_status()?;
+                    if status != Status::Alive {
+                        return Ok(status);
                     }
                 }
                 Some(_) => {}
@@ -401,10 +398,18 @@ impl Specimen {
         loop {
             match self.stat() {
                 None => return Ok(Status::Gone),
-                Some(stat) if done(&stat) => return self.last_status(),
-                Some(_) if Instant::now() >= end => return Ok(Status::Alive),
-                Some(_) => thread::sleep(LOOK),
+                Some(stat) if done(&stat) => {
+                    let status = self.last_status()?;
+                    if status != Status::Alive {
+                        return Ok(status);
+                    }
+                }
+                Some(_) => {}
             }
+            if Instant::now() >= end {
+                return Ok(Status::Alive);
+            }
+            thread::sleep(LOOK);
         }
     }
 
@@ -420,6 +425,8 @@ impl Specimen {
             (Some(status), _) if !matches!(status, Status::Gone | Status::Alive) => Ok(status),
             (_, None) => Ok(Status::Gone),
             (_, Some(stat)) if stat.is_dead() => Ok(Status::from_wait(stat.exit_code)),
+            // Its main thread stopped before the others; the stop is not complete.
+            (Some(Status::Alive), Some(stat)) if stat.state == 'T' => Ok(Status::Alive),
             (_, Some(stat)) if stat.is_stopped() => Ok(Status::Stopped(stat.exit_code & 0xff)),
             (_, Some(_)) => Ok(Status::Alive),
         }
@@ -513,10 +520,12 @@ impl Member {
     }
 }
 
-/// The status of a child of the arena's own process, unless it just runs.
+/// The status of a child of the arena's own process.
 pub(super) fn peek(pid: i32) -> Option<Status> {
-    let (code, status) = raw::peek_child(pid).ok()??;
-    Some(Status::from_siginfo(code, status))
+    let seen = raw::peek_child(pid).ok()?;
+    Some(seen.map_or(Status::Alive, |(code, status)| {
+        Status::from_siginfo(code, status)
+    }))
 }
 
 /// The status of a child as its parent has it, if that one can answer.
@@ -527,117 +536,5 @@ pub(super) fn ask_status(parent: &Arc<Member>, pid: i32) -> Option<Status> {
     match Specimen::new(Arc::clone(parent)).ask(Order::Status { pid }) {
         Ok(Answer::Status(status)) => Some(status),
         _ => None,
-    }
-}
-
-/// Waits until there is something to read, or `end`.
-pub(super) fn wait_readable(fd: BorrowedFd<'_>, end: Instant) -> anyhow::Result<bool> {
-    loop {
-        let left = end.saturating_duration_since(Instant::now());
-        // Rounded up: a poll of 0 ms would spin.
-        let millis = u16::try_from(left.as_micros().div_ceil(1000)).unwrap_or(u16::MAX);
-        match poll(
-            &mut [PollFd::new(fd, PollFlags::POLLIN)],
-            PollTimeout::from(millis),
-        ) {
-            Ok(0) if millis == u16::MAX => {}
-            Ok(0) => return Ok(false),
-            Ok(_) => return Ok(true),
-            Err(Errno::EINTR) => {}
-            Err(error) => return Err(error).context("polling a specimen's socket"),
-        }
-    }
-}
-
-/// One end of the conversation.
-#[derive(Debug)]
-pub(super) struct Channel {
-    fd: OwnedFd,
-    seq: u64,
-    events: VecDeque<Event>,
-    answers: VecDeque<(u64, Answer)>,
-    hellos: u32,
-}
-
-impl Channel {
-    pub(super) fn new(fd: OwnedFd) -> Self {
-        Self {
-            fd,
-            seq: 0,
-            events: VecDeque::new(),
-            answers: VecDeque::new(),
-            hellos: 0,
-        }
-    }
-
-    fn tell(&mut self, order: Order) -> anyhow::Result<u64> {
-        self.seq += 1;
-        let seq = self.seq;
-        let text = serde_json::to_vec(&Told { seq, order }).context("encoding an order")?;
-        loop {
-            match send(self.fd.as_raw_fd(), &text, MsgFlags::MSG_NOSIGNAL) {
-                Ok(_) => return Ok(seq),
-                Err(Errno::EINTR) => {}
-                Err(error) => return Err(error).context("it is gone"),
-            }
-        }
-    }
-
-    /// The next message; `None` when the time is up.
-    pub(super) fn receive(&mut self, end: Instant) -> anyhow::Result<Option<Said>> {
-        if !wait_readable(self.fd.as_fd(), end)? {
-            return Ok(None);
-        }
-        let mut buffer = [0; MESSAGE_MAX];
-        let length =
-            recv(self.fd.as_raw_fd(), &mut buffer, MsgFlags::empty()).context("it hung up")?;
-        if length == 0 {
-            bail!("it hung up");
-        }
-        serde_json::from_slice(&buffer[..length])
-            .map(Some)
-            .context("it said what no arena understands")
-    }
-
-    /// Takes messages until `found` finds what it looks for.
-    fn until<T>(
-        &mut self,
-        end: Instant,
-        mut found: impl FnMut(&mut Self) -> Option<T>,
-    ) -> anyhow::Result<T> {
-        loop {
-            if let Some(value) = found(self) {
-                return Ok(value);
-            }
-            match self.receive(end)? {
-                None => bail!("no answer in time"),
-                Some(Said::Answer { seq, answer }) => self.answers.push_back((seq, answer)),
-                Some(Said::Event(event)) => self.events.push_back(event),
-                Some(Said::Hello { .. }) => self.hellos += 1,
-            }
-        }
-    }
-
-    fn answer_to(&mut self, wanted: u64, end: Instant) -> anyhow::Result<Answer> {
-        self.until(end, |channel| {
-            // Answers come in order: older ones are to orders nobody waits for.
-            channel.answers.retain(|(seq, _)| *seq >= wanted);
-            let (seq, _) = channel.answers.front()?;
-            if *seq != wanted {
-                return None;
-            }
-            channel.answers.pop_front().map(|(_, answer)| answer)
-        })
-    }
-
-    fn event(&mut self, end: Instant) -> anyhow::Result<Event> {
-        self.until(end, |channel| channel.events.pop_front())
-    }
-
-    fn hello(&mut self, end: Instant) -> anyhow::Result<()> {
-        self.until(end, |channel| {
-            channel.hellos = channel.hellos.checked_sub(1)?;
-            Some(())
-        })
     }
 }
