@@ -148,12 +148,11 @@ fn from_kernel(s: &Situation) -> Kind {
     let exiting = s.sender.pf_flags & PF_EXITING != 0;
     match s.sig {
         // zap_pid_ns_processes(): the exiting init of the target's namespace, or
-        // of one around it. What else an exiting init does (PTRACE_O_EXITKILL) is
-        // for one thread.
+        // of one around it, or a thread of the init itself that is not yet gone.
+        // What else an exiting init does (PTRACE_O_EXITKILL) is for one thread.
         SIGKILL
             if exiting
                 && s.group
-                && !s.sender.is_target
                 && s.sender.nr == 1
                 && s.sender.level >= 1
                 && matches!(s.relation, Relation::Same | Relation::Ancestor) =>
