@@ -4,3 +4,4 @@
 mod arena;
 mod cases;
 mod harness;
+mod lab;

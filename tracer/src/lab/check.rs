@@ -217,7 +217,7 @@ fn sender(r: &Signal, cast: &Cast) -> String {
 }
 
 fn decision(outcome: Outcome, reason: Reason) -> String {
-    format!("{}: {}", outcome.id(), reason.id())
+    format!("{} ({})", outcome.id(), reason.id())
 }
 
 fn yes(holds: bool) -> &'static str {
@@ -229,7 +229,7 @@ fn brief(record: &Record, cast: &Cast) -> Option<String> {
     let name = |process| cast.name(process).unwrap_or("?");
     Some(match record {
         Record::Signal(r) => format!(
-            "{} from {} to {}, {}",
+            "{} from {} to {}: {}",
             r.signal.name,
             sender(r, cast),
             name(&r.target.process),
@@ -238,13 +238,13 @@ fn brief(record: &Record, cast: &Cast) -> Option<String> {
         Record::Deliver(r) => {
             let Deliver { signal, target, .. } = &**r;
             format!(
-                "{} taken from the queue by {}, {}",
+                "{} taken from the queue by {}: {}",
                 signal.name,
                 name(&target.process),
                 decision(r.outcome, r.reason)
             )
         }
-        Record::Zap(r) => format!("the end of {}'s namespace, {}", name(&r.init), zap_words(r)),
+        Record::Zap(r) => format!("the end of {}'s namespace: {}", name(&r.init), zap_words(r)),
         _ => return None,
     })
 }
@@ -265,8 +265,8 @@ impl std::fmt::Display for Expect {
                     From::Process(who) => write!(f, "{name} from {who} to {to}")?,
                     From::Zap(init) => write!(f, "{name} to {to} from the end of {init}")?,
                 }
-                let decision = decision(outcome, reason);
-                write!(f, ": {decision} (force {})", yes(forced))
+                let (outcome, reason) = (outcome.id(), reason.id());
+                write!(f, ": {outcome} ({reason}, force {})", yes(forced))
             }
             Self::Deliver {
                 to,
@@ -311,3 +311,6 @@ fn handled(who: Actor, signal: u32, times: u64) -> String {
         n => format!("the {name} handler of {who} has run {n} times"),
     }
 }
+
+#[cfg(test)]
+mod tests;

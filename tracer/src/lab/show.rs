@@ -13,7 +13,7 @@ use jiff::tz::TimeZone;
 use super::play::Scene;
 use super::report::Report;
 use super::scenario::Scenario;
-use super::wrap::{width, wrap};
+use super::wrap::{cells, width, wrap, wrap_cells};
 use crate::decide::{Outcome, Reason};
 use crate::output::Sink as _;
 use crate::output::escape::terminal;
@@ -39,7 +39,7 @@ pub struct Options {
 /// Prints scenarios, one after the other.
 pub struct Show<W> {
     out: W,
-    color: bool,
+    options: TextOptions,
     /// The sink of `live`, and what it writes.
     text: Text<Shared>,
     written: Shared,
@@ -72,8 +72,8 @@ impl<W: Write> Show<W> {
         };
         Self {
             out,
-            color: options.color,
-            text: Text::new(written.clone(), sink),
+            text: Text::new(written.clone(), sink.clone()),
+            options: sink,
             written,
         }
     }
@@ -83,6 +83,8 @@ impl<W: Write> Show<W> {
     /// # Errors
     /// Those of the writer.
     pub fn prediction(&mut self, scenario: &Scenario) -> io::Result<()> {
+        // With columns of its own.
+        self.text = Text::new(self.written.clone(), self.options.clone());
         let name = self.style(Style::new().bold(), scenario.name);
         writeln!(self.out, "{name}: {}\n", scenario.title)?;
         self.heading("PREDICTION", "")?;
@@ -112,24 +114,19 @@ impl<W: Write> Show<W> {
         self.text.record(record)?;
         self.text.flush()?;
         let bytes = std::mem::take(&mut *self.written.0.borrow_mut());
-        let explanation = explanation(record).map(terminal);
-        for line in String::from_utf8_lossy(&bytes).lines() {
+        let is_decided = matches!(record, Record::Signal(_) | Record::Deliver(_));
+        for (index, line) in String::from_utf8_lossy(&bytes).lines().enumerate() {
             let text = line.trim_start();
             let own = &line[..line.len() - text.len()];
-            let first = format!("{INDENT}{own}");
-            let rest = format!("{HANGING}{own}");
-            let at = explanation.as_deref().and_then(|e| text.rfind(e));
-            let broken = match at {
-                // The sentence begins a line of its own rather than in the middle
-                // of nowhere.
-                Some(at) if width(text) + width(&first) > COLUMNS => format!(
-                    "{}\n{}",
-                    wrap(text[..at].trim_end(), COLUMNS, &first, &rest),
-                    wrap(&text[at..], COLUMNS, &rest, &rest)
-                ),
-                _ => wrap(text, COLUMNS, &first, &rest),
+            let (first, rest) = (format!("{INDENT}{own}"), format!("{HANGING}{own}"));
+            let folded = if width(&first) + width(text) <= COLUMNS {
+                format!("{first}{text}")
+            } else if index == 0 {
+                fold(text, is_decided)
+            } else {
+                wrap(text, COLUMNS, &first, &rest)
             };
-            writeln!(self.out, "{broken}")?;
+            writeln!(self.out, "{folded}")?;
         }
         Ok(())
     }
@@ -206,7 +203,7 @@ impl<W: Write> Show<W> {
     }
 
     fn style(&self, style: Style, text: &str) -> String {
-        if self.color {
+        if self.options.color {
             format!("{style}{text}{style:#}")
         } else {
             text.to_owned()
@@ -243,10 +240,23 @@ fn is_shown(record: &Record) -> bool {
     }
 }
 
-fn explanation(record: &Record) -> Option<&str> {
-    match record {
-        Record::Signal(r) => Some(&r.explanation),
-        Record::Deliver(r) => Some(&r.explanation),
-        _ => None,
-    }
+/// A line of the tracer that is too wide: what happened first, then, below it,
+/// the sentence about it, with the outcome where there is one.
+fn fold(line: &str, is_decided: bool) -> String {
+    let cells = cells(line);
+    let Some((sentence, before)) = cells.split_last() else {
+        return String::new();
+    };
+    let (outcome, before) = match before.split_last() {
+        Some((outcome, before)) if is_decided => (outcome.trim_end(), before),
+        _ => ("", before),
+    };
+    let first = wrap_cells(&before.concat(), COLUMNS, INDENT, HANGING);
+    let gap = if outcome.is_empty() { "" } else { "  " };
+    let begin = format!("{HANGING}{outcome}{gap}");
+    let rest = " ".repeat(width(&begin));
+    format!("{first}\n{}", wrap(sentence, COLUMNS, &begin, &rest))
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,45 +9,45 @@ pub const SCENARIO: Scenario = Scenario {
     name: "blocked-init",
     title: "a container's PID 1 that blocks SIGTERM and has no handler",
     summary: "a blocked SIGTERM is queued, and still vanishes when PID 1 unblocks it",
-    prediction: "init is PID 1 of a container; it blocks SIGTERM and has no handler for it. A shell \
+    prediction: "app is PID 1 of a container; it blocks SIGTERM and has no handler for it. A shell \
                  beside it sends SIGTERM twice: the first is queued, since a blocked signal is never \
-                 dropped, and the second is one with the first. Then init unblocks SIGTERM: it is \
-                 taken from the queue, and dropped there after all. init lives.",
+                 dropped, and the second is one with the first. Then app unblocks SIGTERM: it is \
+                 taken from the queue, and dropped there after all. app lives.",
     setup: &[
         Step::Host { name: "host-shell" },
         Step::Init {
-            name: "init",
+            name: "app",
             parent: "host-shell",
         },
         Step::Child {
             name: "shell",
-            parent: "init",
+            parent: "app",
         },
         Step::Block {
-            who: "init",
+            who: "app",
             signal: SIGTERM,
         },
     ],
     steps: &[
         Step::Kill {
             from: "shell",
-            to: "init",
+            to: "app",
             signal: SIGTERM,
         },
         Step::Kill {
             from: "shell",
-            to: "init",
+            to: "app",
             signal: SIGTERM,
         },
         Step::Unblock {
-            who: "init",
+            who: "app",
             signal: SIGTERM,
         },
     ],
     expected: &[
         Expect::Signal {
             from: From::Process("shell"),
-            to: "init",
+            to: "app",
             signal: SIGTERM,
             outcome: Outcome::Queued,
             reason: Reason::Blocked,
@@ -55,20 +55,20 @@ pub const SCENARIO: Scenario = Scenario {
         },
         Expect::Signal {
             from: From::Process("shell"),
-            to: "init",
+            to: "app",
             signal: SIGTERM,
             outcome: Outcome::Coalesced,
             reason: Reason::AlreadyPending,
             forced: false,
         },
         Expect::Deliver {
-            to: "init",
+            to: "app",
             signal: SIGTERM,
             outcome: Outcome::Dropped,
             reason: Reason::UnkillableInitAtDequeue,
         },
         Expect::Fate {
-            who: "init",
+            who: "app",
             fate: Fate::Lives,
         },
     ],

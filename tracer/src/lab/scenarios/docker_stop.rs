@@ -32,7 +32,7 @@ const fn zapped(to: Actor) -> Expect {
 pub const SCENARIO: Scenario = Scenario {
     name: "docker-stop",
     title: "docker stop, where PID 1 handles nothing but its children do",
-    summary: "SIGTERM is dropped, the grace period passes, and SIGKILL takes the workers along",
+    summary: "SIGTERM is dropped, then SIGKILL ends PID 1 and all of its workers",
     prediction: "entrypoint.sh is PID 1 of a container and has no SIGTERM handler; its three \
                  workers have one each, to shut down cleanly. A shell on the host does what docker \
                  stop does: SIGTERM to PID 1 (dropped), the grace period (docker's is 10 s, here it \

@@ -12,54 +12,54 @@ pub const SCENARIO: Scenario = Scenario {
     name: "sigwait-init",
     title: "a container's PID 1 that waits for SIGTERM in sigwait, as tini does",
     summary: "sigwait in PID 1 takes SIGTERM without a handler, and nothing is delivered",
-    prediction: "init is PID 1 of a container; it has no SIGTERM handler, but waits for SIGTERM in \
+    prediction: "app is PID 1 of a container; it has no SIGTERM handler, but waits for SIGTERM in \
                  sigwait, which is tini's way. A shell on the host sends it SIGTERM: it is queued, \
-                 sigwait takes it from there, and so it is never delivered. init exits by itself \
+                 sigwait takes it from there, and so it is never delivered. app exits by itself \
                  with code 143.",
     setup: &[
         Step::Host { name: "host-shell" },
         Step::Init {
-            name: "init",
+            name: "app",
             parent: "host-shell",
         },
         Step::Sigwait {
-            who: "init",
+            who: "app",
             signal: SIGTERM,
         },
     ],
     steps: &[
         Step::Kill {
             from: "host-shell",
-            to: "init",
+            to: "app",
             signal: SIGTERM,
         },
-        Step::Awaken { who: "init" },
+        Step::Awaken { who: "app" },
         Step::Exit {
-            who: "init",
+            who: "app",
             code: CODE,
         },
-        Step::Die { who: "init" },
+        Step::Die { who: "app" },
     ],
     expected: &[
         Expect::Signal {
             from: From::Process("host-shell"),
-            to: "init",
+            to: "app",
             signal: SIGTERM,
             outcome: Outcome::Queued,
             reason: Reason::Sigwait,
             forced: true,
         },
         Expect::Took {
-            who: "init",
+            who: "app",
             signal: SIGTERM,
         },
         Expect::Zap {
-            init: "init",
+            init: "app",
             killed: 0,
             unheard: 0,
         },
         Expect::Fate {
-            who: "init",
+            who: "app",
             fate: Fate::Exits(CODE),
         },
     ],
