@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::anyhow;
 use clap::builder::PossibleValuesParser;
 use clap::{Subcommand, ValueEnum};
 
@@ -136,14 +136,12 @@ async fn play_all(args: &Run, verbose: bool) -> anyhow::Result<ExitCode> {
             show.prediction(scenario)?;
         }
         let scene = |scene: Scene<'_>| match &mut show {
-            Some(show) => show.scene(&scene).context("writing the output"),
+            Some(show) => Ok(show.scene(&scene)?),
             None => Ok(()),
         };
         let grace = Duration::from_secs(args.grace);
         let exe = Path::new(SELF);
-        let played = play::play(&mut session, scenario, exe, grace, &mut interrupt, scene)
-            .await
-            .map_err(one_line)?;
+        let played = play::play(&mut session, scenario, exe, grace, &mut interrupt, scene).await?;
         let Some(report) = played else {
             eprintln!("sigwhy: interrupted during {}", scenario.name);
             return Ok(ExitCode::from(INTERRUPTED));
@@ -185,17 +183,4 @@ fn choose(names: &[String]) -> anyhow::Result<Vec<&'static Scenario>> {
             })
         })
         .collect()
-}
-
-/// The causes of a failure on the stage in the one line that is printed; a
-/// closed pipe stays what it is.
-fn one_line(error: anyhow::Error) -> anyhow::Error {
-    if error.chain().any(|cause| cause.is::<io::Error>()) && is_output(&error) {
-        return error;
-    }
-    anyhow!("the demonstration failed: {error:#}")
-}
-
-fn is_output(error: &anyhow::Error) -> bool {
-    error.to_string() == "writing the output"
 }

@@ -5,6 +5,7 @@
 
 use serde::Serialize;
 
+use super::arena::Status;
 use super::cast::Cast;
 use super::scenario::{Actor, Expect, From, Scenario, Seen};
 use crate::decide::{Outcome, Reason, names, sender::Kind};
@@ -46,7 +47,7 @@ pub fn check(scenario: &Scenario, cast: &Cast, records: &[Record], seen: &[Seen]
                 }
                 Expect::Fate { who, fate } => witnessed(seen, |seen| match seen {
                     Seen::Fate { who: w, status } if *w == who => {
-                        Some((fate.is(*status), format!("{status:?}")))
+                        Some((fate.is(*status), fared(*status)))
                     }
                     _ => None,
                 }),
@@ -222,6 +223,17 @@ fn decision(outcome: Outcome, reason: Reason) -> String {
 
 fn yes(holds: bool) -> &'static str {
     if holds { "yes" } else { "no" }
+}
+
+fn fared(status: Status) -> String {
+    let name = |signal: i32| u32::try_from(signal).map_or("?", names::signal);
+    match status {
+        Status::Alive => "it lives".to_owned(),
+        Status::Exited(code) => format!("it exits by itself with code {code}"),
+        Status::Signaled { signal, .. } => format!("it is ended by {}", name(signal)),
+        Status::Stopped(signal) => format!("it is stopped by {}", name(signal)),
+        Status::Gone => "it is gone, and nobody saw how".to_owned(),
+    }
 }
 
 /// A record that nobody expected, in a few words.

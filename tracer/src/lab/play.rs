@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Instant, sleep};
 use tracer_common::signals::{SIGCHLD, SIGURG, SIGWINCH, mask};
@@ -92,6 +92,7 @@ pub async fn play(
 ) -> anyhow::Result<Option<Report>> {
     let lost_before = session.loss()?.ring_full;
     let backstage = Arc::new(Backstage::default());
+    let _curtain = Curtain(Arc::clone(&backstage));
     let mut stage = tokio::task::spawn_blocking({
         let (backstage, exe) = (Arc::clone(&backstage), exe.to_owned());
         move || stage::perform(scenario, &exe, grace, &backstage)
@@ -117,7 +118,7 @@ pub async fn play(
                 let _ = tokio::time::timeout(CURTAIN, stage).await;
                 return Ok(None);
             }
-            done = &mut stage => break done.context("the stage's thread")??,
+            done = &mut stage => break done.context("the stage's thread")?.map_err(one_line)?,
             ready = watcher.session.ready() => ready?,
             () = sleep(LOOK) => {}
         }
@@ -156,6 +157,20 @@ pub async fn play(
         );
     }
     Ok(Some(report))
+}
+
+/// Ends the performance, however its watcher leaves.
+struct Curtain(Arc<Backstage>);
+
+impl Drop for Curtain {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
+}
+
+/// A failure on the stage and its causes in the one line that is printed.
+fn one_line(error: anyhow::Error) -> anyhow::Error {
+    anyhow!("the demonstration failed, which says nothing about the prediction: {error:#}")
 }
 
 /// The watching side of one scenario.

@@ -109,7 +109,7 @@ fn another_fate_is_named() {
         },
     };
     let checks = judged(&[sent(SIGTERM, DROPPED)], &[dead]);
-    assert_eq!(got(&checks), ["Signaled { signal: 9, core: false }"]);
+    assert_eq!(got(&checks), ["it is ended by SIGKILL"]);
 }
 
 #[test]

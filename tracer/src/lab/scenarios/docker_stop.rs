@@ -5,7 +5,7 @@ use tracer_common::signals::{SIGKILL, SIGTERM};
 use crate::decide::{Outcome, Reason};
 use crate::lab::scenario::{Actor, Expect, Fate, From, Scenario, Step};
 
-const INIT: Actor = "entrypoint.sh";
+const INIT: Actor = "entry.sh";
 
 const fn worker(name: Actor) -> Step {
     Step::Child { name, parent: INIT }
@@ -33,7 +33,7 @@ pub const SCENARIO: Scenario = Scenario {
     name: "docker-stop",
     title: "docker stop, where PID 1 handles nothing but its children do",
     summary: "SIGTERM is dropped, then SIGKILL ends PID 1 and all of its workers",
-    prediction: "entrypoint.sh is PID 1 of a container and has no SIGTERM handler; its three \
+    prediction: "entry.sh is PID 1 of a container and has no SIGTERM handler; its three \
                  workers have one each, to shut down cleanly. A shell on the host does what docker \
                  stop does: SIGTERM to PID 1 (dropped), the grace period (docker's is 10 s, here it \
                  is short), SIGKILL to PID 1 (fatal). With PID 1 dies its PID namespace: the kernel \
