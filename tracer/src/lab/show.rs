@@ -124,7 +124,7 @@ impl<W: Write> Show<W> {
             } else if index == 0 {
                 fold(text, is_decided)
             } else {
-                wrap(text, COLUMNS, &first, &rest)
+                wrap_cells(text, COLUMNS, &first, &rest)
             };
             writeln!(self.out, "{folded}")?;
         }

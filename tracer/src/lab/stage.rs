@@ -106,7 +106,28 @@ impl Backstage {
 #[derive(Debug)]
 pub struct Performance {
     pub seen: Vec<Seen>,
-    _arena: Arena,
+    _company: Company,
+}
+
+/// The processes. Dropping it ends them.
+#[derive(Debug)]
+struct Company {
+    arena: Arena,
+    actors: HashMap<Actor, Specimen>,
+    inits: Vec<Specimen>,
+}
+
+impl Drop for Company {
+    fn drop(&mut self) {
+        // The arena ends them all, but the parents of the inits with them, and
+        // then their zombies would wait for the machine's init. What is inside
+        // goes with its init.
+        for init in self.inits.drain(..).rev() {
+            init.clone().discard();
+            // It may be dead and reaped already.
+            let _ = init.reap(SOON);
+        }
+    }
 }
 
 /// Performs a scenario with specimens that run `exe`, the `sigwhy` binary.
@@ -122,8 +143,11 @@ pub fn perform(
     backstage: &Backstage,
 ) -> anyhow::Result<Performance> {
     let mut stage = Stage {
-        arena: Arena::with_life(exe, grace.as_secs() + LIFE)?,
-        actors: HashMap::new(),
+        company: Company {
+            arena: Arena::with_life(exe, grace.as_secs() + LIFE)?,
+            actors: HashMap::new(),
+            inits: Vec::new(),
+        },
         seen: Vec::new(),
         grace,
         backstage,
@@ -144,13 +168,12 @@ pub fn perform(
     }
     Ok(Performance {
         seen: stage.seen,
-        _arena: stage.arena,
+        _company: stage.company,
     })
 }
 
 struct Stage<'a> {
-    arena: Arena,
-    actors: HashMap<Actor, Specimen>,
+    company: Company,
     seen: Vec<Seen>,
     grace: Duration,
     backstage: &'a Backstage,
@@ -158,7 +181,8 @@ struct Stage<'a> {
 
 impl Stage<'_> {
     fn actor(&self, name: &str) -> anyhow::Result<&Specimen> {
-        self.actors
+        self.company
+            .actors
             .get(name)
             .ok_or_else(|| anyhow!("the scenario has no process {name}"))
     }
@@ -170,7 +194,7 @@ impl Stage<'_> {
             start_ticks: specimen.start_ticks(),
         };
         self.backstage.lock().cast.add(name, identity);
-        self.actors.insert(name, specimen);
+        self.company.actors.insert(name, specimen);
         Ok(())
     }
 
@@ -180,9 +204,11 @@ impl Stage<'_> {
             self.backstage.tell(boottime(), text);
         }
         match step {
-            Step::Host { name } => self.enter(name, self.arena.spawn_host(name)?)?,
+            Step::Host { name } => self.enter(name, self.company.arena.spawn_host(name)?)?,
             Step::Init { name, parent } => {
-                self.enter(name, self.actor(parent)?.spawn_init(name)?)?;
+                let init = self.actor(parent)?.spawn_init(name)?;
+                self.company.inits.push(init.clone());
+                self.enter(name, init)?;
             }
             Step::Child { name, parent } => {
                 self.enter(name, self.actor(parent)?.spawn_child(name)?)?;
