@@ -110,7 +110,7 @@ pub enum Expect {
         killed: usize,
         unheard: usize,
     },
-    /// An `exit` record, and what the process itself was seen to do.
+    /// What became of a process in the end, as its parent saw it.
     Fate { who: Actor, fate: Fate },
     /// The handler ran this often, by its own count.
     Handled { who: Actor, signal: u32, times: u64 },

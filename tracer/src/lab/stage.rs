@@ -57,12 +57,7 @@ impl Backstage {
         self.cancelled.notify_all();
     }
 
-    /// Those who are on stage by now.
-    pub fn cast(&self) -> Cast {
-        self.lock().cast.clone()
-    }
-
-    /// Reads the cast without a copy.
+    /// Reads who is on stage by now.
     pub fn with_cast<T>(&self, read: impl FnOnce(&Cast) -> T) -> T {
         read(&self.lock().cast)
     }
