@@ -5,3 +5,4 @@ mod arena;
 mod cases;
 #[expect(dead_code, reason = "the kernel fuzzer uses the rest of it")]
 mod harness;
+mod lab;
