@@ -11,17 +11,23 @@ use aya_ebpf::{
     maps::{RingBuf, ring_buf::RingBufEntry},
 };
 use tracer_common::{
-    facts::{Counters, Header},
+    facts::{Counters, Header, hook},
     globals::{WAKE_BYTES, WAKE_PERIOD_NS},
 };
 
 use crate::maps::{COUNTERS, MATTERS, REST, WAKE};
 
 /// Adds 1 to a counter of this processor. Atomic although the slot is the
-/// processor's own: an interrupt may come between a plain load and its store.
+/// processor's own, where another run may come between a plain load and its
+/// store: the signal hooks fire under siglock with interrupts off and need not.
 macro_rules! add_one {
-    ($slot:expr) => {{
+    ($hook:expr, $slot:expr) => {{
         let slot: *mut u64 = $slot;
+        if matches!($hook, hook::SIGNAL_GENERATE | hook::SIGNAL_DELIVER) {
+            // SAFETY: `slot` points into a map value that the verifier has checked.
+            unsafe { *slot += 1 };
+            return;
+        }
         // SAFETY: `slot` points into a map value that the verifier has checked.
         // Written out because LLVM offers BPF no atomic add that 5.10 accepts.
         unsafe {
@@ -35,34 +41,43 @@ macro_rules! add_one {
 }
 
 /// The counters of one hook on this processor.
-pub struct Account(*mut Counters);
+pub struct Account {
+    counters: *mut Counters,
+    hook: u32,
+}
 
 impl Account {
     /// Counts the event as seen.
     #[inline(always)]
     pub fn open(hook: u32) -> Option<Self> {
         let counters = COUNTERS.get_ptr_mut(hook)?;
+        let account = Self { counters, hook };
+        account.seen();
+        Some(account)
+    }
+
+    #[inline(always)]
+    fn seen(&self) {
         // SAFETY: the pointer comes from the map.
-        add_one!(unsafe { &raw mut (*counters).seen });
-        Some(Self(counters))
+        add_one!(self.hook, unsafe { &raw mut (*self.counters).seen });
     }
 
     #[inline(always)]
     pub fn filtered(self) {
         // SAFETY: the pointer comes from the map.
-        add_one!(unsafe { &raw mut (*self.0).filtered });
+        add_one!(self.hook, unsafe { &raw mut (*self.counters).filtered });
     }
 
     #[inline(always)]
     fn ring_full(self) {
         // SAFETY: the pointer comes from the map.
-        add_one!(unsafe { &raw mut (*self.0).ring_full });
+        add_one!(self.hook, unsafe { &raw mut (*self.counters).ring_full });
     }
 
     #[inline(always)]
     fn submitted(self) {
         // SAFETY: the pointer comes from the map.
-        add_one!(unsafe { &raw mut (*self.0).submitted });
+        add_one!(self.hook, unsafe { &raw mut (*self.counters).submitted });
     }
 }
 

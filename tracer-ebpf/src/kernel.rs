@@ -296,14 +296,15 @@ impl<R: Read> Task<R> {
     /// `out` must be valid for writes.
     #[inline(always)]
     pub unsafe fn describe(self, out: *mut facts::Task) {
+        let (tgid, tid) = (self.tgid(), field::<R, u32>(self.base, &off::TASK_PID));
         let leader = self.leader();
         let cred = pointer::<R>(leader, &off::TASK_CRED);
         // SAFETY: the caller's promise; every field is written, since reserved
         // ring memory holds old bytes.
         unsafe {
             (*out).start = field::<R, u64>(leader, &off::TASK_START_BOOTTIME);
-            (*out).tgid = self.tgid();
-            (*out).tid = field::<R, u32>(self.base, &off::TASK_PID);
+            (*out).tgid = tgid;
+            (*out).tid = tid;
             (*out).uid = field::<R, u32>(cred, &off::CRED_UID);
             (*out).flags = self.flags();
             (&raw mut (*out).comm).cast::<[u64; 2]>().write(self.comm());
