@@ -7,7 +7,7 @@
 //!
 //! Not here: what a fact means ([`crate::decide`]), and who wants to see it.
 
-use std::time::Duration;
+use std::{io::Write as _, time::Duration};
 
 use aya::maps::{MapData, RingBuf};
 use nix::time::{ClockId, clock_gettime};
@@ -342,7 +342,7 @@ impl Session {
                 Ok(fact) => self.assembler.take(&fact, out),
                 Err(error) => {
                     if self.undecodable == 0 {
-                        eprintln!("sigwhy: {error}");
+                        let _ = writeln!(std::io::stderr(), "sigwhy: {error}");
                     }
                     self.undecodable += 1;
                 }

@@ -137,16 +137,14 @@ impl std::ops::AddAssign for Sums {
     }
 }
 
-/// Loads the object and attaches every hook, required or not.
+/// The object with its programs not yet loaded, and what its globals were set from.
 ///
 /// # Errors
-/// Without BTF, without the privilege to load programs, or when a required hook
-/// has no rung that holds; one line each.
-pub fn load(options: &Options) -> anyhow::Result<Loaded> {
+/// Without BTF, or without the privilege to make maps; one line each.
+pub(super) fn open(options: &Options) -> anyhow::Result<(Ebpf, Offsets)> {
     let path = options.btf.as_deref().unwrap_or(Path::new(btf::VMLINUX));
-    let kernel_btf = Btf::from_file(path)
-        .with_context(|| no_btf(path))
-        .map_err(one_line)?;
+    // Its errors name the file, and say what to do, by themselves.
+    let kernel_btf = Btf::from_file(path)?;
     let proc_cgroups = std::fs::read_to_string("/proc/cgroups").unwrap_or_default();
     let offsets = offsets::resolve(&kernel_btf, cgroup::v1_controller(&proc_cgroups))?;
     drop(kernel_btf);
@@ -175,10 +173,19 @@ pub fn load(options: &Options) -> anyhow::Result<Loaded> {
         .override_global(extra::CSS_SET_V1_SLOT, &offsets.css_set_v1_slot, true)
         .override_global("AYA_LOG_LEVEL", &log_level, true)
         .map_max_entries("REST", options.ring_bytes);
-    let mut ebpf = loader
+    let ebpf = loader
         .load(OBJECT)
         .map_err(|error| explain_privilege(anyhow!(error).context("loading the eBPF object")))?;
+    Ok((ebpf, offsets))
+}
 
+/// Loads the object and attaches every hook, required or not.
+///
+/// # Errors
+/// Without BTF, without the privilege to load programs, or when a required hook
+/// has no rung that holds; one line each.
+pub fn load(options: &Options) -> anyhow::Result<Loaded> {
+    let (mut ebpf, offsets) = open(options)?;
     // Typed programs name their target by its id in the kernel's own BTF.
     let ids = aya::Btf::from_sys_fs().map_err(|error| error.to_string());
     let mut attachments = Vec::with_capacity(HOOKS.len());
@@ -321,7 +328,8 @@ fn climb(
     }
 }
 
-fn attach(ebpf: &mut Ebpf, spec: &Program, ids: Result<&aya::Btf, &String>) -> anyhow::Result<()> {
+/// Loads a program and attaches it.
+pub(super) fn attach(ebpf: &mut Ebpf, spec: &Program, ids: Result<&aya::Btf, &String>) -> anyhow::Result<()> {
     let program = ebpf
         .program_mut(spec.name)
         .ok_or_else(|| anyhow!("the eBPF object has no program {}", spec.name))?;
@@ -352,7 +360,8 @@ fn attach(ebpf: &mut Ebpf, spec: &Program, ids: Result<&aya::Btf, &String>) -> a
     Ok(())
 }
 
-fn unload(ebpf: &mut Ebpf, spec: &Program) {
+/// Detaches a program, so that it can be loaded again.
+pub(super) fn unload(ebpf: &mut Ebpf, spec: &Program) {
     // A program that was never loaded answers with an error that says so.
     let _ = match ebpf.program_mut(spec.name) {
         Some(AyaProgram::BtfTracePoint(program)) => program.unload(),
@@ -365,7 +374,7 @@ fn unload(ebpf: &mut Ebpf, spec: &Program) {
 }
 
 /// Turns a failed rung into a line, and keeps the end of the verifier's log.
-fn refusal(rung: &'static str, error: &anyhow::Error) -> Refusal {
+pub(super) fn refusal(rung: &'static str, error: &anyhow::Error) -> Refusal {
     let program_error = error.downcast_ref::<ProgramError>();
     let (why, verifier) = match program_error {
         Some(ProgramError::LoadError {
@@ -420,13 +429,6 @@ fn give_back_memory() {
     }
 }
 
-fn no_btf(path: &Path) -> String {
-    if path == Path::new(btf::VMLINUX) && !path.exists() {
-        return "this kernel has no BTF (built without CONFIG_DEBUG_INFO_BTF); give the kernel's own with --btf FILE, or use a kernel that has it".to_owned();
-    }
-    format!("cannot read BTF from {}", path.display())
-}
-
 /// Puts a chain into one line, so that the cause is seen without `-v`.
 fn one_line(error: anyhow::Error) -> anyhow::Error {
     let line = format!("{error:#}");
@@ -435,16 +437,15 @@ fn one_line(error: anyhow::Error) -> anyhow::Error {
 
 /// Says first what is almost always the cause.
 fn explain_privilege(error: anyhow::Error) -> anyhow::Error {
-    let refused = error.chain().any(|cause| {
-        cause
-            .downcast_ref::<std::io::Error>()
-            .and_then(std::io::Error::raw_os_error)
-            .is_some_and(|code| code == libc::EPERM || code == libc::EACCES)
-    });
-    if refused && !nix::unistd::geteuid().is_root() {
-        return error.context(
-            "loading eBPF programs needs root, or CAP_BPF and CAP_PERFMON: run with sudo, or see `sigwhy doctor`",
-        );
-    }
-    one_line(error)
+    let refused = error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
+        .find(|cause| matches!(cause.raw_os_error(), Some(libc::EPERM | libc::EACCES)));
+    let Some(refused) = refused.filter(|_| !nix::unistd::geteuid().is_root()) else {
+        return one_line(error);
+    };
+    let line = format!(
+        "the kernel does not let this user load eBPF programs ({refused}): run with sudo, or with CAP_BPF and CAP_PERFMON; `sigwhy doctor` says more"
+    );
+    error.context(line)
 }

@@ -2,7 +2,8 @@
 //!
 //! [`btf`] reads the kernel's own type information, [`offsets`] resolves the
 //! table of fields against it, [`ladder`] lists the hooks and the ways to attach
-//! each, and [`load`] is the only file that names aya's loader.
+//! each, [`load`] is the only file that names aya's loader, and [`probe`] tries all
+//! of them for the doctor.
 
 pub mod btf;
 pub mod cgroup;
@@ -10,3 +11,4 @@ pub mod ladder;
 pub mod load;
 pub mod log;
 pub mod offsets;
+pub mod probe;
