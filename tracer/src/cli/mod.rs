@@ -111,9 +111,10 @@ Here: {}
     Ok(ExitCode::SUCCESS)
 }
 
-/// The error and its causes in one line. A cause that is told already, and one
-/// of several lines (the verifier's), is left out: `-v` has them all.
+/// The error and its causes in one line. A line that names the root of it is
+/// complete; a cause of several lines (the verifier's) is for `-v`.
 fn one_line(error: &anyhow::Error) -> String {
+    let root = without_number(&error.root_cause().to_string());
     let mut line = String::new();
     for cause in error.chain() {
         let text = without_number(&cause.to_string());
@@ -122,6 +123,9 @@ fn one_line(error: &anyhow::Error) -> String {
         } else if !text.contains('\n') && !line.contains(&text) {
             line += ": ";
             line += &text;
+        }
+        if line.contains(&root) {
+            break;
         }
     }
     terminal(&line.replace('\n', " ")).into_owned()
@@ -187,6 +191,11 @@ mod tests {
         let full = io::Error::from_raw_os_error(libc::ENOSPC);
         let error = anyhow!(full).context(WRITING);
         assert_eq!(one_line(&error), "writing the output: No space left on device");
+
+        let error = anyhow!("no permission")
+            .context("making a map")
+            .context("cannot load (no permission): run with sudo");
+        assert_eq!(one_line(&error), "cannot load (no permission): run with sudo");
 
         let error = anyhow!("refused (EPERM)")
             .context("a log\nof two lines")

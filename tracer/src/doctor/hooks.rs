@@ -8,7 +8,8 @@ use std::path::Path;
 
 use crate::kernel::{
     btf::{Btf, BtfError},
-    load, offsets,
+    load::{self, Refusal},
+    offsets,
     probe::{self, ProbedHook, ProbedRung},
 };
 
@@ -110,6 +111,15 @@ fn fields(btf: &Btf) -> Check {
     check(status, lost.join("; "))
 }
 
+/// A refusal in words: aya names the file that it looks for, not what its
+/// absence means.
+fn why_not(refusal: &Refusal) -> String {
+    if refusal.why.contains("event_source/devices/kprobe") {
+        return format!("{}: this kernel has no kprobes (CONFIG_KPROBES)", refusal.rung);
+    }
+    refusal.to_string()
+}
+
 /// One line for a hook that was tried.
 fn hook(probed: &ProbedHook) -> Check {
     let hook = probed.hook;
@@ -117,7 +127,7 @@ fn hook(probed: &ProbedHook) -> Check {
     let refused = |rungs: &[ProbedRung]| -> Vec<String> {
         rungs
             .iter()
-            .filter_map(|rung| Some(rung.result.as_ref().err()?.to_string()))
+            .filter_map(|rung| Some(why_not(rung.result.as_ref().err()?)))
             .collect()
     };
     let Some(position) = probed.rungs.iter().position(|rung| rung.result.is_ok()) else {
@@ -267,7 +277,7 @@ fn zap(btf: &Btf) -> Check {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::{ladder::HOOKS, load::Refusal};
+    use crate::kernel::ladder::HOOKS;
 
     fn probed(id: &str, results: &[Result<Option<u32>, (&str, Option<&str>)>]) -> ProbedHook {
         let hook = HOOKS.iter().find(|hook| hook.id == id).expect("a hook");
