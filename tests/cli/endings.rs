@@ -118,7 +118,7 @@ fn ctrl_c_and_sigterm_after_something_came() -> Outcome {
         let said = live.wait()?;
         assert_eq!(said.status.code(), Some(0), "{signal}");
         let err = said.err();
-        assert!(err.contains("dropped") && err.contains("nothing lost"), "{err}");
+        assert!(err.contains("DROPPED") && err.contains("nothing lost"), "{err}");
         assert!(err.contains(&format!("pidns-{}", story.inode)), "{err}");
     }
     Ok(())

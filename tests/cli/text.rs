@@ -69,7 +69,7 @@ fn a_hostile_name_cannot_write_to_the_terminal() -> Outcome {
     let (_scratch, mut shell) = hostile("text", IGNORES)?;
     assert!(shell.status().context("running the shell")?.success());
     let line = live.line("a\\x1b[2J")?;
-    assert!(line.contains("a\\x1b[2J\\x0a\"\\\\x9bx"), "{line}");
+    assert!(line.contains(r#"a\x1b[2J\x0a\"\\x9bx"#), "{line}");
     let said = live.end()?;
     for line in said.out.iter().chain(&said.err) {
         assert!(!line.contains(['\u{1b}', '\u{9b}', '\r']), "{line:?}");
