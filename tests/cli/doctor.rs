@@ -29,7 +29,10 @@ fn every_hook_is_tried_for_real() -> Outcome {
         assert_eq!(check["group"], "Hooks");
         assert_eq!(check["status"], "ok", "{check}");
         let detail = check["detail"].as_str().expect("text");
-        assert!(detail.starts_with("tp_btf") && detail.contains("raw_tp"), "{detail}");
+        assert!(
+            detail.starts_with("tp_btf") && detail.contains("raw_tp"),
+            "{detail}"
+        );
     }
     let zap = check(&report, "zap");
     let detail = zap["detail"].as_str().expect("text");
@@ -49,12 +52,26 @@ fn every_hook_is_tried_for_real() -> Outcome {
 fn a_kernel_by_its_types_alone() -> Outcome {
     let (code, judged) = report(&["--btf", "/sys/kernel/btf/vmlinux"])?;
     assert_eq!(code, Some(0), "{judged}");
-    for id in ["btf", "fields", "signal_generate", "signal_deliver", "zap", "oom"] {
+    for id in [
+        "btf",
+        "fields",
+        "signal_generate",
+        "signal_deliver",
+        "zap",
+        "oom",
+    ] {
         assert_ne!(check(&judged, id)["status"], "fail", "{id}");
     }
     // Nothing of this machine's rights or surroundings is in the judgement.
-    let groups = judged["checks"].as_array().expect("checks").iter().map(|c| &c["group"]);
-    assert!(groups.clone().all(|g| g == "Kernel" || g == "Hooks"), "{judged}");
+    let groups = judged["checks"]
+        .as_array()
+        .expect("checks")
+        .iter()
+        .map(|c| &c["group"]);
+    assert!(
+        groups.clone().all(|g| g == "Kernel" || g == "Hooks"),
+        "{judged}"
+    );
 
     let (code, refused) = report(&["--btf", "/dev/null"])?;
     assert_eq!(code, Some(3));
@@ -66,9 +83,13 @@ fn a_kernel_by_its_types_alone() -> Outcome {
 #[test]
 fn text_is_the_same_without_colours() -> Outcome {
     let plain = run(sigwhy().args(["doctor", "--btf", "/sys/kernel/btf/vmlinux"]))?;
-    let coloured = run(
-        sigwhy().args(["doctor", "--btf", "/sys/kernel/btf/vmlinux", "--color", "always"]),
-    )?;
+    let coloured = run(sigwhy().args([
+        "doctor",
+        "--btf",
+        "/sys/kernel/btf/vmlinux",
+        "--color",
+        "always",
+    ]))?;
     assert!(coloured.out.iter().any(|line| line.contains('\u{1b}')));
     assert!(plain.out.iter().all(|line| !line.contains('\u{1b}')));
     assert_eq!(plain.out.len(), coloured.out.len());

@@ -35,7 +35,10 @@ fn after_so_long() -> Outcome {
     let said = live.wait()?;
     assert_eq!(said.status.code(), Some(0));
     let took = begun.elapsed();
-    assert!(took >= Duration::from_millis(300) && took < Duration::from_secs(15), "{took:?}");
+    assert!(
+        took >= Duration::from_millis(300) && took < Duration::from_secs(15),
+        "{took:?}"
+    );
     assert_eq!(said.records()?.len(), 3, "start, loss, stop");
     Ok(())
 }
@@ -66,7 +69,10 @@ fn when_its_reader_has_seen_enough() -> Outcome {
 #[test]
 fn with_the_exit_code_of_the_command() -> Outcome {
     for (script, code) in [("exit 7", 7), ("kill -9 $$", 137), ("exit 0", 0)] {
-        let said = run(sigwhy().arg("live").args(NOTHING).args(["--", "sh", "-c", script]))?;
+        let said = run(sigwhy()
+            .arg("live")
+            .args(NOTHING)
+            .args(["--", "sh", "-c", script]))?;
         assert_eq!(said.status.code(), Some(code), "{script}: {:?}", said.err);
     }
     Ok(())
@@ -75,26 +81,34 @@ fn with_the_exit_code_of_the_command() -> Outcome {
 #[test]
 fn a_command_is_traced_from_its_first_signal_on() -> Outcome {
     let script = "kill -USR1 $$; exit 3";
-    let said = run(sigwhy().args(["live", "--format", "json", "--host"]).args([
-        "--signal", "USR1", "--", "sh", "-c", script,
-    ]))?;
+    let said = run(sigwhy()
+        .args(["live", "--format", "json", "--host"])
+        .args(["--signal", "USR1", "--", "sh", "-c", script]))?;
     // USR1 ends the shell before it exits by itself.
     assert_eq!(said.status.code(), Some(128 + 10));
     let records = said.records()?;
     let own = |r: &&serde_json::Value| {
         r["target"]["comm"] == "sh" && r["target"]["pid"] == r["sender"]["pid"]
     };
-    let fatal = of_type(&records, "signal").find(own).context("its own signal")?;
+    let fatal = of_type(&records, "signal")
+        .find(own)
+        .context("its own signal")?;
     assert_eq!(fatal["outcome"], "fatal");
     Ok(())
 }
 
 #[test]
 fn a_command_that_is_not_there() -> Outcome {
-    let said = run(sigwhy().arg("live").args(NOTHING).args(["--", "/nonexistent"]))?;
+    let said = run(sigwhy()
+        .arg("live")
+        .args(NOTHING)
+        .args(["--", "/nonexistent"]))?;
     assert_eq!(said.status.code(), Some(1));
     let last = said.err.last().context("it says something")?;
-    assert_eq!(last, "sigwhy: cannot start /nonexistent: No such file or directory");
+    assert_eq!(
+        last,
+        "sigwhy: cannot start /nonexistent: No such file or directory"
+    );
     Ok(())
 }
 
@@ -103,7 +117,11 @@ fn ctrl_c_before_anything_came() -> Outcome {
     let said = Live::text(NOTHING)?.end()?;
     assert_eq!(said.status.code(), Some(130));
     assert_eq!(said.out, [""; 0]);
-    assert!(said.err().contains("no signals\nnothing lost"), "{:?}", said.err);
+    assert!(
+        said.err().contains("no signals\nnothing lost"),
+        "{:?}",
+        said.err
+    );
     Ok(())
 }
 
@@ -118,7 +136,10 @@ fn ctrl_c_and_sigterm_after_something_came() -> Outcome {
         let said = live.wait()?;
         assert_eq!(said.status.code(), Some(0), "{signal}");
         let err = said.err();
-        assert!(err.contains("DROPPED") && err.contains("nothing lost"), "{err}");
+        assert!(
+            err.contains("DROPPED") && err.contains("nothing lost"),
+            "{err}"
+        );
         assert!(err.contains(&format!("pidns-{}", story.inode)), "{err}");
     }
     Ok(())

@@ -34,7 +34,15 @@ fn without_the_right_to_load() -> Outcome {
     let doctor = run(nobody().args(["doctor", "--format", "json"]));
     std::fs::remove_dir_all(&dir)?;
     let (live, doctor) = (live?, doctor?);
-    one_line(&live, &["Operation not permitted", "sudo", "CAP_BPF", "sigwhy doctor"]);
+    one_line(
+        &live,
+        &[
+            "Operation not permitted",
+            "sudo",
+            "CAP_BPF",
+            "sigwhy doctor",
+        ],
+    );
     assert!(live.err[0].len() < 250, "{}", live.err[0]);
 
     assert_eq!(doctor.status.code(), Some(3));
@@ -44,7 +52,11 @@ fn without_the_right_to_load() -> Outcome {
     let checks = report["checks"].as_array().expect("checks");
     let hooks: Vec<_> = checks.iter().filter(|c| c["group"] == "Hooks").collect();
     assert_eq!(hooks.len(), 1, "{hooks:?}");
-    assert!(hooks[0]["detail"].as_str().is_some_and(|d| d.contains("CAP_BPF")));
+    assert!(
+        hooks[0]["detail"]
+            .as_str()
+            .is_some_and(|d| d.contains("CAP_BPF"))
+    );
     Ok(())
 }
 
@@ -91,7 +103,11 @@ fn bad_usage_is_clap_s() -> Outcome {
     ] {
         let said = run(sigwhy().args(args))?;
         assert_eq!(said.status.code(), Some(2), "{args:?}");
-        assert!(said.err[0].starts_with("error: "), "{args:?}: {:?}", said.err);
+        assert!(
+            said.err[0].starts_with("error: "),
+            "{args:?}: {:?}",
+            said.err
+        );
     }
     Ok(())
 }
@@ -129,7 +145,12 @@ fn the_bare_name_shows_what_there_is_to_do() -> Outcome {
     assert_eq!(said.status.code(), Some(0));
     assert_eq!(said.err.len(), 0);
     let text = said.out.join("\n");
-    for word in ["sigwhy live", "sigwhy doctor", "--help", "\nHere: sigwhy can"] {
+    for word in [
+        "sigwhy live",
+        "sigwhy doctor",
+        "--help",
+        "\nHere: sigwhy can",
+    ] {
         assert!(text.contains(word), "{word}: {text}");
     }
     Ok(())

@@ -149,9 +149,8 @@ fn only_inits() -> Outcome {
     let (story, records) = watch("cli-pid1", &["--inits"])?;
     assert_eq!(story.to(&story.init, &records)[..3], TO_INIT);
     assert_eq!(story.to(&story.inside, &records).len(), 0);
-    let is_init = |r: &Value| {
-        r["target"]["is_init"] == true || r["is_init"] == true || r["type"] == "zap"
-    };
+    let is_init =
+        |r: &Value| r["target"]["is_init"] == true || r["is_init"] == true || r["type"] == "zap";
     assert_eq!(stray(&records, is_init), None);
     Ok(())
 }
@@ -171,11 +170,13 @@ fn everything() -> Outcome {
     let (story, records) = watch("cli-all", &["--all"])?;
     assert_eq!(story.to(&story.neighbour, &records), ["SIGUSR1 handler"]);
     let host = story.to(&story.host, &records);
-    assert!(host.iter().any(|line| line.starts_with("SIGCHLD ")), "{host:?}");
+    assert!(
+        host.iter().any(|line| line.starts_with("SIGCHLD ")),
+        "{host:?}"
+    );
     let near = story.neighbour.pid();
-    let handled = |r: &Value| {
-        r["target"]["pid"] == near && r["outcome"] == "handled" && number(r) == 10
-    };
+    let handled =
+        |r: &Value| r["target"]["pid"] == near && r["outcome"] == "handled" && number(r) == 10;
     assert!(of_type(&records, "deliver").any(handled));
     let gone = |r: &Value| r["process"]["pid"] == story.inside.pid() && r["signal"]["number"] == 9;
     assert!(of_type(&records, "exit").any(gone));

@@ -29,7 +29,10 @@ fn the_frame_of_a_stream() -> Outcome {
     let [.., loss, stop] = records.as_slice() else {
         panic!("fewer than two records");
     };
-    assert_eq!((&loss["type"], &stop["type"]), (&"loss".into(), &"stop".into()));
+    assert_eq!(
+        (&loss["type"], &stop["type"]),
+        (&"loss".into(), &"stop".into())
+    );
     let of = |name: &str| loss[name].as_u64().expect("a count");
     assert_eq!(
         of("kernel_seen"),
@@ -75,14 +78,18 @@ fn required() -> Vec<(String, BTreeSet<String>)> {
     variants
         .iter()
         .map(|variant| {
-            let kind = variant["properties"]["type"]["const"].as_str().expect("its type");
+            let kind = variant["properties"]["type"]["const"]
+                .as_str()
+                .expect("its type");
             let mut keys = BTreeSet::new();
             let mut schemas = vec![variant];
             while let Some(schema) = schemas.pop() {
                 let own = schema["required"].as_array().into_iter().flatten();
                 keys.extend(own.filter_map(Value::as_str).map(str::to_owned));
                 schemas.extend(schema["allOf"].as_array().into_iter().flatten());
-                let target = schema["$ref"].as_str().and_then(|at| root.pointer(&at[1..]));
+                let target = schema["$ref"]
+                    .as_str()
+                    .and_then(|at| root.pointer(&at[1..]));
                 schemas.extend(target);
             }
             (kind.to_owned(), keys)
@@ -138,6 +145,9 @@ fn the_path_comes_with_v() -> Outcome {
         .expect("the story has one");
     let steps = dropped["path"].as_array().expect("a path");
     let last = steps.last().expect("it has steps");
-    assert!(last["function"].is_string() && last["holds"].is_boolean(), "{last}");
+    assert!(
+        last["function"].is_string() && last["holds"].is_boolean(),
+        "{last}"
+    );
     Ok(())
 }

@@ -36,7 +36,9 @@ impl Lines {
         thread::spawn(move || {
             for line in BufReader::new(from).split(b'\n') {
                 let Ok(line) = line else { break };
-                lines.lock().push(String::from_utf8_lossy(&line).into_owned());
+                lines
+                    .lock()
+                    .push(String::from_utf8_lossy(&line).into_owned());
                 lines.0.1.notify_all();
             }
         })
@@ -58,7 +60,10 @@ impl Lines {
             seen = lines.len();
             let left = end.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                bail!("not within {PATIENCE:?}; the last lines: {:#?}", tail(&lines));
+                bail!(
+                    "not within {PATIENCE:?}; the last lines: {:#?}",
+                    tail(&lines)
+                );
             }
             (lines, _) = self
                 .0
@@ -122,7 +127,12 @@ impl Live {
             out.read(child.stdout.take().context("no stdout")?),
             err.read(child.stderr.take().context("no stderr")?),
         ];
-        Ok(Self { child, out, err, readers })
+        Ok(Self {
+            child,
+            out,
+            err,
+            readers,
+        })
     }
 
     pub fn pid(&self) -> u32 {
@@ -157,7 +167,12 @@ impl Live {
     /// Ctrl-C, and the records.
     pub fn records(self) -> anyhow::Result<Vec<Value>> {
         let said = self.end()?;
-        ensure!(said.status.code().is_some(), "{}: {:?}", said.status, said.err);
+        ensure!(
+            said.status.code().is_some(),
+            "{}: {:?}",
+            said.status,
+            said.err
+        );
         said.records()
     }
 

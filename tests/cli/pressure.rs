@@ -117,7 +117,11 @@ fn a_reader_that_stopped_costs_records_but_not_the_count_of_them() -> Outcome {
     let loss = of_type(&records, "loss").last().context("a loss record")?;
     let of = |name: &str| loss[name].as_u64().expect("a count");
     assert!(of("ring_full") > 0, "{loss}");
-    assert_eq!(of("kernel_seen"), of("filtered") + of("submitted") + of("ring_full"), "{loss}");
+    assert_eq!(
+        of("kernel_seen"),
+        of("filtered") + of("submitted") + of("ring_full"),
+        "{loss}"
+    );
     assert_eq!(of("received"), of("submitted"), "{loss}");
     let shown = of_type(&records, "signal")
         .filter(|r| r["target"]["pid"] == story.inside.pid())
@@ -132,6 +136,9 @@ fn a_reader_that_stopped_costs_records_but_not_the_count_of_them() -> Outcome {
             && r["signal"]["name"] == "SIGKILL"
             && r["outcome"] == "fatal"
     };
-    assert!(of_type(&records, "signal").any(|r| fatal(&r)), "the SIGKILL was lost");
+    assert!(
+        of_type(&records, "signal").any(|r| fatal(&r)),
+        "the SIGKILL was lost"
+    );
     Ok(())
 }

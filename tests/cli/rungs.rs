@@ -63,7 +63,10 @@ fn raw_tracepoints_tell_the_same() -> anyhow::Result<()> {
         "zap=inferred_raw",
         "oom=raw_tp",
     ];
-    let lower = Live::json(args.into_iter().chain(raw.iter().flat_map(|way| ["--attach", way])))?;
+    let lower = Live::json(
+        args.into_iter()
+            .chain(raw.iter().flat_map(|way| ["--attach", way])),
+    )?;
     // The very same signals, seen by both.
     story.tell()?;
     story.finish()?;
@@ -78,8 +81,7 @@ fn raw_tracepoints_tell_the_same() -> anyhow::Result<()> {
         assert_eq!((count(&best), count(&lower)), (2, 2), "{kind}");
     }
     let killed = |records: &[Value]| {
-        of_type(records, "zap")
-            .find_map(|zap| zap["killed"].as_array().map(Vec::len))
+        of_type(records, "zap").find_map(|zap| zap["killed"].as_array().map(Vec::len))
     };
     assert_eq!((killed(&best), killed(&lower)), (Some(1), Some(1)));
     Ok(())

@@ -93,7 +93,9 @@ pub fn stray(records: &[Value], holds: impl Fn(&Value) -> bool) -> Option<&Value
     records
         .iter()
         .filter(|record| {
-            !["start", "loss", "stop"].iter().any(|kind| record["type"] == *kind)
+            !["start", "loss", "stop"]
+                .iter()
+                .any(|kind| record["type"] == *kind)
         })
         .find(|record| !holds(record))
 }

@@ -18,7 +18,9 @@ fn colours_are_for_terminals_unless_asked_for() -> Outcome {
         let story = Story::new("cli-color")?;
         let inode = story.inode.to_string();
         let mut command = sigwhy();
-        command.args(["live", "-c", &inode, "-s", "TERM"]).args(args);
+        command
+            .args(["live", "-c", &inode, "-s", "TERM"])
+            .args(args);
         command.envs(env.iter().copied());
         let live = Live::text_of(&mut command)?;
         story.tell()?;
@@ -30,7 +32,10 @@ fn colours_are_for_terminals_unless_asked_for() -> Outcome {
     assert!(!is_coloured(&lines(&[], &[])?));
     assert!(!is_coloured(&lines(&["--color", "never"], &[])?));
     assert!(is_coloured(&lines(&["--color", "always"], &[])?));
-    assert!(is_coloured(&lines(&["--color", "always"], &[("NO_COLOR", "1")])?));
+    assert!(is_coloured(&lines(
+        &["--color", "always"],
+        &[("NO_COLOR", "1")]
+    )?));
     assert!(!is_coloured(&lines(&[], &[("NO_COLOR", "1")])?));
     Ok(())
 }
@@ -93,7 +98,14 @@ fn help_names_every_filter() -> Outcome {
     let said = run(sigwhy().args(["live", "--help"]))?;
     assert_eq!(said.status.code(), Some(0));
     let text = said.out.join("\n");
-    for option in ["--signal", "--pid", "--container", "--reason", "--attach", "--btf"] {
+    for option in [
+        "--signal",
+        "--pid",
+        "--container",
+        "--reason",
+        "--attach",
+        "--btf",
+    ] {
         assert!(text.contains(option), "{option}");
     }
     Ok(())

@@ -76,9 +76,7 @@ impl View {
                 by_decision(deliver.outcome, deliver.reason)
                     && self.in_container(deliver.target.process.container.as_deref())
             }
-            Record::Zap(zap) => {
-                !decided && self.shows_end_of(&zap.init, zap.container.as_deref())
-            }
+            Record::Zap(zap) => !decided && self.shows_end_of(&zap.init, zap.container.as_deref()),
             Record::Exit(exit) => {
                 !decided && self.shows_end_of(&exit.process, exit.container.as_deref())
             }

@@ -86,9 +86,8 @@ const COSMETIC: [&str; 1] = ["pid_namespace_id"];
 
 /// Whether the fields that sigwhy reads are there.
 fn fields(btf: &Btf) -> Check {
-    let check = |status, detail: String| {
-        Check::new(GROUP, "fields", "kernel fields", status, detail)
-    };
+    let check =
+        |status, detail: String| Check::new(GROUP, "fields", "kernel fields", status, detail);
     let offsets = match offsets::resolve(btf, None) {
         Err(missing) => {
             return check(Status::Fail, format!("{} missing", missing.0.join(", ")))
@@ -103,11 +102,22 @@ fn fields(btf: &Btf) -> Check {
         .lost
         .iter()
         .map(|(ability, missing)| {
-            format!("{ability}: {} ({} missing)", cost_of(ability), missing.join(", "))
+            format!(
+                "{ability}: {} ({} missing)",
+                cost_of(ability),
+                missing.join(", ")
+            )
         })
         .collect();
-    let is_cosmetic = offsets.lost.keys().all(|ability| COSMETIC.contains(ability));
-    let status = if is_cosmetic { Status::Info } else { Status::Warn };
+    let is_cosmetic = offsets
+        .lost
+        .keys()
+        .all(|ability| COSMETIC.contains(ability));
+    let status = if is_cosmetic {
+        Status::Info
+    } else {
+        Status::Warn
+    };
     check(status, lost.join("; "))
 }
 
@@ -115,7 +125,10 @@ fn fields(btf: &Btf) -> Check {
 /// absence means.
 fn why_not(refusal: &Refusal) -> String {
     if refusal.why.contains("event_source/devices/kprobe") {
-        return format!("{}: this kernel has no kprobes (CONFIG_KPROBES)", refusal.rung);
+        return format!(
+            "{}: this kernel has no kprobes (CONFIG_KPROBES)",
+            refusal.rung
+        );
     }
     refusal.to_string()
 }
@@ -233,16 +246,21 @@ fn prototypes(btf: &Btf) -> Vec<Check> {
 }
 
 fn prototype(wanted: &Prototype, found: Option<Vec<String>>) -> Check {
-    let check = |status, detail: String| Check::new(GROUP, wanted.hook, wanted.hook, status, detail);
-    let worse = if wanted.required { Status::Fail } else { Status::Warn };
+    let check =
+        |status, detail: String| Check::new(GROUP, wanted.hook, wanted.hook, status, detail);
+    let worse = if wanted.required {
+        Status::Fail
+    } else {
+        Status::Warn
+    };
     let name = wanted.tracepoint;
     let Some(params) = found else {
         return check(worse, format!("no tracepoint {name} in these types"))
             .remedy("give the types of a kernel with CONFIG_TRACEPOINTS=y");
     };
     let shown = format!("{name}({})", params.join(", "));
-    let enough = params.len() == wanted.params.len()
-        || (wanted.open && params.len() > wanted.params.len());
+    let enough =
+        params.len() == wanted.params.len() || (wanted.open && params.len() > wanted.params.len());
     let fits = wanted
         .params
         .iter()
@@ -252,8 +270,11 @@ fn prototype(wanted: &Prototype, found: Option<Vec<String>>) -> Check {
         return check(Status::Ok, shown);
     }
     let known: Vec<_> = wanted.params.iter().map(|p| p.unwrap_or("any")).collect();
-    check(worse, format!("{shown}, but sigwhy knows {name}({})", known.join(", ")))
-        .remedy("none: report the kernel's version, its tracepoint has changed")
+    check(
+        worse,
+        format!("{shown}, but sigwhy knows {name}({})", known.join(", ")),
+    )
+    .remedy("none: report the kernel's version, its tracepoint has changed")
 }
 
 fn zap(btf: &Btf) -> Check {
@@ -279,7 +300,10 @@ mod tests {
     use super::*;
     use crate::kernel::ladder::HOOKS;
 
-    fn probed(id: &str, results: &[Result<Option<u32>, (&str, Option<&str>)>]) -> ProbedHook {
+    /// Why a rung does not hold, and the verifier's log.
+    type Why<'a> = (&'a str, Option<&'a str>);
+
+    fn probed(id: &str, results: &[Result<Option<u32>, Why<'_>>]) -> ProbedHook {
         let hook = HOOKS.iter().find(|hook| hook.id == id).expect("a hook");
         assert_eq!(hook.rungs.len(), results.len());
         ProbedHook {
@@ -304,18 +328,36 @@ mod tests {
     fn the_best_rung_is_chosen_and_the_others_named() {
         let check = hook(&probed("signal_generate", &[Ok(Some(1234)), Ok(None)]));
         assert_eq!(check.status, Status::Ok);
-        assert_eq!(check.detail, "tp_btf (1234 instructions verified), also raw_tp");
+        assert_eq!(
+            check.detail,
+            "tp_btf (1234 instructions verified), also raw_tp"
+        );
         assert_eq!(check.remedy, None);
     }
 
     #[test]
     fn a_worse_rung_says_why_not_the_better() {
         let eperm = Err(("refused (EPERM)", None));
-        let check = hook(&probed("zap", &[eperm, Err(("no kprobes", None)), Ok(None), Ok(None)]));
+        let check = hook(&probed(
+            "zap",
+            &[eperm, Err(("no kprobes", None)), Ok(None), Ok(None)],
+        ));
         assert_eq!(check.status, Status::Info);
-        assert!(check.detail.starts_with("inferred, also inferred_raw; better but refused: "));
-        assert!(check.detail.contains("fentry: refused (EPERM); kprobe: no kprobes"));
-        assert!(check.remedy.is_some_and(|remedy| remedy.contains("CONFIG_KPROBES")));
+        assert!(
+            check
+                .detail
+                .starts_with("inferred, also inferred_raw; better but refused: ")
+        );
+        assert!(
+            check
+                .detail
+                .contains("fentry: refused (EPERM); kprobe: no kprobes")
+        );
+        assert!(
+            check
+                .remedy
+                .is_some_and(|remedy| remedy.contains("CONFIG_KPROBES"))
+        );
         let check = hook(&probed("signal_deliver", &[eperm, Ok(Some(7))]));
         assert_eq!(check.status, Status::Info);
         assert!(check.detail.starts_with("raw_tp (7 "));
@@ -323,14 +365,25 @@ mod tests {
 
     #[test]
     fn no_rung_fails_only_where_the_hook_is_required() {
-        let log = Err(("not loaded", Some("R1 invalid mem access\n  processed 9 insns")));
+        let log = Err((
+            "not loaded",
+            Some("R1 invalid mem access\n  processed 9 insns"),
+        ));
         let required = hook(&probed("signal_generate", &[log, log]));
         assert_eq!(required.status, Status::Fail);
-        assert!(required.detail.contains("R1 invalid mem access | processed 9 insns"));
+        assert!(
+            required
+                .detail
+                .contains("R1 invalid mem access | processed 9 insns")
+        );
         assert!(required.remedy.is_some());
         let optional = hook(&probed("oom", &[log, log]));
         assert_eq!(optional.status, Status::Warn);
-        assert!(optional.remedy.is_some_and(|remedy| remedy.contains("OOM killer")));
+        assert!(
+            optional
+                .remedy
+                .is_some_and(|remedy| remedy.contains("OOM killer"))
+        );
     }
 
     #[test]
@@ -340,9 +393,15 @@ mod tests {
         let of = |wanted, types: &[&str]| prototype(wanted, params(types)).status;
         let (info, task) = ("struct kernel_siginfo *", "struct task_struct *");
         assert_eq!(of(generate, &["int", info, task, "int", "int"]), Status::Ok);
-        assert_eq!(of(generate, &["int", task, info, "int", "int"]), Status::Fail);
+        assert_eq!(
+            of(generate, &["int", task, info, "int", "int"]),
+            Status::Fail
+        );
         assert_eq!(of(generate, &["int", info, task, "int"]), Status::Fail);
-        assert_eq!(of(generate, &["int", info, task, "int", "int", "int"]), Status::Fail);
+        assert_eq!(
+            of(generate, &["int", info, task, "int", "int", "int"]),
+            Status::Fail
+        );
         assert_eq!(prototype(generate, None).status, Status::Fail);
         assert_eq!(of(exit, &[task]), Status::Ok);
         assert_eq!(of(exit, &[task, "bool"]), Status::Ok);
@@ -354,7 +413,13 @@ mod tests {
 
     #[test]
     fn an_obstacle_is_told_instead_of_tried() {
-        let refused = Check::new("Rights", "capabilities", "capabilities", Status::Fail, "CAP_BPF is missing");
+        let refused = Check::new(
+            "Rights",
+            "capabilities",
+            "capabilities",
+            Status::Fail,
+            "CAP_BPF is missing",
+        );
         let checks = tried(&[refused]);
         assert_eq!(checks.len(), 1);
         assert_eq!(checks[0].status, Status::Info);

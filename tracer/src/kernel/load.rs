@@ -329,7 +329,11 @@ fn climb(
 }
 
 /// Loads a program and attaches it.
-pub(super) fn attach(ebpf: &mut Ebpf, spec: &Program, ids: Result<&aya::Btf, &String>) -> anyhow::Result<()> {
+pub(super) fn attach(
+    ebpf: &mut Ebpf,
+    spec: &Program,
+    ids: Result<&aya::Btf, &String>,
+) -> anyhow::Result<()> {
     let program = ebpf
         .program_mut(spec.name)
         .ok_or_else(|| anyhow!("the eBPF object has no program {}", spec.name))?;

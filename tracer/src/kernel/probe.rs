@@ -36,12 +36,8 @@ impl ProbedHook {
 
 /// Every gate that adds code, so that the verifier walks all of it. The filter
 /// maps are empty: no event passes them.
-const ALL_GATES: u32 = gate::HOST
-    | gate::NOISE
-    | gate::INITS_ONLY
-    | gate::PIDS
-    | gate::PID_NS
-    | gate::CGROUPS;
+const ALL_GATES: u32 =
+    gate::HOST | gate::NOISE | gate::INITS_ONLY | gate::PIDS | gate::PID_NS | gate::CGROUPS;
 
 /// Loads and attaches every rung of every hook, one at a time, and takes each
 /// down again. Takes some tens of milliseconds.

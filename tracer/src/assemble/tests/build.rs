@@ -38,10 +38,26 @@ pub struct Who {
     pub comm: &'static str,
 }
 
-pub const SHELL: Who = Who { tgid: 500, nr: 0, comm: "bash" };
-pub const INIT: Who = Who { tgid: 1000, nr: 1, comm: "init.sh" };
-pub const WORKER: Who = Who { tgid: 1001, nr: 2, comm: "worker" };
-pub const HELPER: Who = Who { tgid: 1002, nr: 3, comm: "helper" };
+pub const SHELL: Who = Who {
+    tgid: 500,
+    nr: 0,
+    comm: "bash",
+};
+pub const INIT: Who = Who {
+    tgid: 1000,
+    nr: 1,
+    comm: "init.sh",
+};
+pub const WORKER: Who = Who {
+    tgid: 1001,
+    nr: 2,
+    comm: "worker",
+};
+pub const HELPER: Who = Who {
+    tgid: 1002,
+    nr: 3,
+    comm: "helper",
+};
 
 fn comm(text: &str) -> [u8; 16] {
     let mut bytes = [0; 16];
@@ -87,7 +103,16 @@ impl Who {
     }
 
     fn reaper(self) -> Reaper {
-        let init = if self.nr > 0 { INIT.task() } else { Task { tgid: 1, start: 1, comm: comm("systemd"), ..Task::default() } };
+        let init = if self.nr > 0 {
+            INIT.task()
+        } else {
+            Task {
+                tgid: 1,
+                start: 1,
+                comm: comm("systemd"),
+                ..Task::default()
+            }
+        };
         Reaper {
             start: init.start,
             tgid: init.tgid,
@@ -98,7 +123,12 @@ impl Who {
 }
 
 pub const fn header(ts: u64) -> Header {
-    Header { ts, kind: 0, len: 0, cpu: 0 }
+    Header {
+        ts,
+        kind: 0,
+        len: 0,
+        cpu: 0,
+    }
 }
 
 /// kill(2), delivered, with the default disposition; an init is unkillable.

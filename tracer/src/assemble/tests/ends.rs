@@ -21,7 +21,11 @@ fn exit_codes_as_wait_sees_them() {
             fact.group_exit_code = code;
         }
         let exit = Teller::new().exit(fact);
-        (exit.exit_code, exit.signal.map(|s| s.number), exit.core_dumped)
+        (
+            exit.exit_code,
+            exit.signal.map(|s| s.number),
+            exit.core_dumped,
+        )
     };
     assert_eq!(told(0, None), (Some(0), None, false));
     assert_eq!(told(3 << 8, None), (Some(3), None, false));
@@ -56,7 +60,10 @@ fn dying_namespace(teller: &mut Teller, bypass: bool) {
     term.core.sigterm_handler = handler::FUNCTION;
     teller.signal(term);
     teller.exit(exited(10, INIT, 0));
-    for (ts, victim, sigterm) in [(20, WORKER, handler::FUNCTION), (21, HELPER, handler::DEFAULT)] {
+    for (ts, victim, sigterm) in [
+        (20, WORKER, handler::FUNCTION),
+        (21, HELPER, handler::DEFAULT),
+    ] {
         let mut fact = zapped(ts, victim);
         fact.core.sigterm_handler = sigterm;
         fact.core.bits |= bypass;
@@ -80,7 +87,11 @@ fn a_namespace_ends_by_inference() {
     child.core.sender = INIT.exiting_task();
     child.core.code = 2;
     assert_eq!(teller.take(child), 2, "the SIGCHLD, and the end");
-    assert_eq!(teller.take(zap(95, phase::RELEASED)), 0, "told by the SIGCHLD");
+    assert_eq!(
+        teller.take(zap(95, phase::RELEASED)),
+        0,
+        "told by the SIGCHLD"
+    );
 
     let zaps = teller.zaps();
     let [begin, end] = zaps.as_slice() else {
@@ -91,7 +102,11 @@ fn a_namespace_ends_by_inference() {
     assert_eq!(begin.source, ZapSource::Inferred);
     assert_eq!(begin.init.pid, Some(INIT.tgid));
     assert_eq!(begin.container.as_ref().map(|c| c.pid_ns), Some(INODE));
-    assert_eq!((begin.duration_ns, end.duration_ns), (None, Some(70)), "since the first SIGKILL");
+    assert_eq!(
+        (begin.duration_ns, end.duration_ns),
+        (None, Some(70)),
+        "since the first SIGKILL"
+    );
     assert_eq!(end.killed, None);
     let killed = begin.killed.as_ref().expect("a list");
     let victims: Vec<_> = killed
@@ -111,12 +126,25 @@ fn a_namespace_ends_by_inference() {
 fn victims_that_no_filter_wants_are_still_listed() {
     let mut teller = Teller::new();
     dying_namespace(&mut teller, true);
-    let kills = teller.records.iter().filter(|record| {
-        matches!(record, Record::Signal(signal) if signal.signal.number == SIGKILL)
-    });
+    let kills = teller.records.iter().filter(
+        |record| matches!(record, Record::Signal(signal) if signal.signal.number == SIGKILL),
+    );
     assert_eq!(kills.count(), 0);
     teller.take(zap(30, phase::WAIT));
     assert_eq!(teller.zaps()[0].killed.as_ref().map(Vec::len), Some(2));
+}
+
+#[test]
+fn the_init_is_no_victim_of_its_own_zap() {
+    let mut teller = Teller::new();
+    teller.exit(exited(10, INIT, 0));
+    // To another thread of the init, which is dying as well.
+    let mut own = zapped(20, INIT);
+    own.core.result = 1;
+    assert_eq!(teller.signal(own).reason, Reason::TargetExiting);
+    teller.take(zapped(21, WORKER));
+    teller.take(zap(30, phase::WAIT));
+    assert_eq!(teller.zaps()[0].killed.as_ref().map(Vec::len), Some(1));
 }
 
 #[test]
@@ -130,8 +158,15 @@ fn without_a_sigchld_the_release_is_the_end() {
 
 #[test]
 fn a_namespace_s_end_seen_directly() {
-    let mut teller = Teller::with(Options { zap_source: ZapSource::Fentry, ..OPTIONS });
-    assert_eq!(teller.take(zap(10, phase::ENTER)), 0, "the SIGKILLs come first");
+    let mut teller = Teller::with(Options {
+        zap_source: ZapSource::Fentry,
+        ..OPTIONS
+    });
+    assert_eq!(
+        teller.take(zap(10, phase::ENTER)),
+        0,
+        "the SIGKILLs come first"
+    );
     teller.take(zapped(20, WORKER));
     assert_eq!(teller.take(zap(30, phase::WAIT)), 1);
     // The init's SIGCHLD ends an inferred zap only.
@@ -157,12 +192,18 @@ fn an_empty_namespace_kills_nobody() {
 
 #[test]
 fn whether_a_sigterm_was_seen_is_unknown_where_none_are_recorded() {
-    let mut teller = Teller::with(Options { sees_sigterm: false, ..OPTIONS });
+    let mut teller = Teller::with(Options {
+        sees_sigterm: false,
+        ..OPTIONS
+    });
     let mut fact = zapped(20, WORKER);
     fact.core.sigterm_handler = handler::UNKNOWN;
     teller.take(fact);
     teller.take(zap(30, phase::WAIT));
     let zaps = teller.zaps();
     let victim = &zaps[0].killed.as_ref().expect("a list")[0];
-    assert_eq!((victim.saw_sigterm, victim.had_sigterm_handler), (None, None));
+    assert_eq!(
+        (victim.saw_sigterm, victim.had_sigterm_handler),
+        (None, None)
+    );
 }

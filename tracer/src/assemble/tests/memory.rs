@@ -33,7 +33,17 @@ fn many_processes_do_not_fill_the_memory() {
     }
     assert!(a.oom.len() <= 1_024);
     // The youngest are remembered.
-    assert_eq!(teller.take(exited(u64::MAX, Who { tgid: MANY, ..WORKER }, 9)), 0);
+    assert_eq!(
+        teller.take(exited(
+            u64::MAX,
+            Who {
+                tgid: MANY,
+                ..WORKER
+            },
+            9
+        )),
+        0
+    );
 }
 
 #[test]

@@ -22,15 +22,24 @@ fn a_signal_says_who_to_whom_and_where() {
     fact.core.result = IGNORED;
     fact.ancestors[0].tgid = 400;
     let record = teller.signal(fact);
-    assert_eq!((record.outcome, record.reason), (Outcome::Dropped, Reason::UnkillableInit));
-    assert_eq!((record.result, record.scope), (TraceResult::Ignored, Scope::Process));
+    assert_eq!(
+        (record.outcome, record.reason),
+        (Outcome::Dropped, Reason::UnkillableInit)
+    );
+    assert_eq!(
+        (record.result, record.scope),
+        (TraceResult::Ignored, Scope::Process)
+    );
     assert_eq!(record.relation, Relation::Ancestor);
     assert_eq!((record.when.mono_ns, record.when.ts.0), (50, 1_050));
     assert_eq!(record.signal.name, "SIGTERM");
     let target = &record.target;
     assert!(target.is_init && target.unkillable && !target.exiting);
     assert_eq!(target.disposition, Some(Disposition::Default));
-    assert_eq!((target.process.pid, target.process.ns_pid), (Some(1000), Some(1)));
+    assert_eq!(
+        (target.process.pid, target.process.ns_pid),
+        (Some(1000), Some(1))
+    );
     assert_eq!(target.process.ns_pids.as_deref(), Some(&[1000, 1][..]));
     let container = target.process.container.as_ref().expect("a container");
     assert_eq!(container.name, format!("pidns-{INODE}"));
@@ -65,7 +74,10 @@ fn death_is_remembered_across_facts() {
     let mut second = fatal(2, SIGKILL, SHELL, WORKER);
     second.core.result = IGNORED;
     let second = teller.signal(second);
-    assert_eq!((second.outcome, second.reason), (Outcome::Dropped, Reason::TargetExiting));
+    assert_eq!(
+        (second.outcome, second.reason),
+        (Outcome::Dropped, Reason::TargetExiting)
+    );
     assert!(second.target.exiting);
     // A process of the same number that started later is another one.
     let mut heir = fatal(3, SIGKILL, SHELL, WORKER);
@@ -94,7 +106,10 @@ fn the_oom_killer_is_named_although_it_speaks_later() {
     teller.assembler.foresee(&oom(5_000, WORKER));
     let record = teller.signal(kill(4_000, WORKER));
     assert_eq!(record.sender.kind, Kind::Oom);
-    assert_eq!(record.sender.process.pid, None, "whoever ran out is not the sender");
+    assert_eq!(
+        record.sender.process.pid, None,
+        "whoever ran out is not the sender"
+    );
     assert_eq!(record.relation, Relation::Kernel);
     assert_eq!(teller.take(oom(5_000, WORKER)), 0, "told with the SIGKILL");
     // Not everybody's SIGKILL, and not forever.
@@ -112,7 +127,10 @@ fn a_delivery_knows_how_long_the_signal_waited() {
     fact.core.handler = handler::FUNCTION;
     assert_eq!(teller.signal(fact).outcome, Outcome::Queued);
     let record = teller.deliver(taken(350, USR1, WORKER));
-    assert_eq!((record.latency_ns, record.generated_mono_ns), (Some(250), Some(100)));
+    assert_eq!(
+        (record.latency_ns, record.generated_mono_ns),
+        (Some(250), Some(100))
+    );
     assert_eq!(record.outcome, Outcome::Handled);
     // It was one signal: a second delivery has no first half.
     let record = teller.deliver(taken(400, USR1, WORKER));
@@ -144,7 +162,10 @@ fn what_passed_no_filter_is_remembered_and_not_told() {
 fn the_path_is_kept_only_where_it_is_wanted() {
     let fact = sent(1, SIGTERM, SHELL, WORKER);
     assert!(Teller::new().signal(fact).path.is_empty());
-    let verbose = crate::assemble::Options { walk: true, ..OPTIONS };
+    let verbose = crate::assemble::Options {
+        walk: true,
+        ..OPTIONS
+    };
     assert!(!Teller::with(verbose).signal(fact).path.is_empty());
 }
 
@@ -175,5 +196,8 @@ fn a_container_keeps_its_name_and_learns_its_init() {
     assert_eq!((container.pid_ns, container.init_comm), (INODE, None));
     let record = teller.signal(sent(2, USR1, SHELL, WORKER));
     let container = record.target.process.container.expect("a container");
-    assert_eq!(container.init_comm.map(|comm| comm.as_str().into_owned()), Some("init.sh".to_owned()));
+    assert_eq!(
+        container.init_comm.map(|comm| comm.as_str().into_owned()),
+        Some("init.sh".to_owned())
+    );
 }
