@@ -143,7 +143,11 @@ fn chain(error: &anyhow::Error) -> String {
         for (index, line) in text.lines().enumerate() {
             if !out.is_empty() {
                 let is_first = index == 0;
-                out += if is_first { "\n  caused by: " } else { "\n    " };
+                out += if is_first {
+                    "\n  caused by: "
+                } else {
+                    "\n    "
+                };
             }
             out += &terminal(line);
         }
@@ -190,17 +194,26 @@ mod tests {
     fn an_error_is_one_line_that_says_nothing_twice() {
         let full = io::Error::from_raw_os_error(libc::ENOSPC);
         let error = anyhow!(full).context(WRITING);
-        assert_eq!(one_line(&error), "writing the output: No space left on device");
+        assert_eq!(
+            one_line(&error),
+            "writing the output: No space left on device"
+        );
 
         let error = anyhow!("no permission")
             .context("making a map")
             .context("cannot load (no permission): run with sudo");
-        assert_eq!(one_line(&error), "cannot load (no permission): run with sudo");
+        assert_eq!(
+            one_line(&error),
+            "cannot load (no permission): run with sudo"
+        );
 
         let error = anyhow!("refused (EPERM)")
             .context("a log\nof two lines")
             .context("cannot attach zap (refused (EPERM)); see doctor");
-        assert_eq!(one_line(&error), "cannot attach zap (refused (EPERM)); see doctor");
+        assert_eq!(
+            one_line(&error),
+            "cannot attach zap (refused (EPERM)); see doctor"
+        );
         assert_eq!(
             chain(&error),
             "cannot attach zap (refused (EPERM)); see doctor\n  caused by: a log\n    of two lines"

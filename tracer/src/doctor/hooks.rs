@@ -7,13 +7,18 @@
 use std::path::Path;
 
 use crate::kernel::{
+    attach::Refusal,
     btf::{Btf, BtfError},
-    load::{self, Refusal},
-    offsets,
+    load, offsets,
     probe::{self, ProbedHook, ProbedRung},
 };
 
 use super::{Check, Status};
+
+mod types;
+
+#[cfg(test)]
+mod tests;
 
 const GROUP: &str = "Hooks";
 
@@ -49,7 +54,7 @@ pub fn from_btf(path: &Path) -> Vec<Check> {
     let mut checks = Vec::new();
     if let Ok(btf) = &btf {
         checks.push(fields(btf));
-        checks.extend(prototypes(btf));
+        checks.extend(types::prototypes(btf));
     }
     checks.insert(0, kernel_types(btf));
     checks
@@ -186,259 +191,5 @@ fn hook(probed: &ProbedHook) -> Check {
         _ if better.is_empty() => check(Status::Ok, detail),
         _ => check(Status::Info, detail)
             .remedy("nothing needed: it works the same, only slower per event"),
-    }
-}
-
-/// What a tracepoint must have: the types of its first parameters, `None` for any.
-struct Prototype {
-    hook: &'static str,
-    tracepoint: &'static str,
-    required: bool,
-    params: &'static [Option<&'static str>],
-    /// Further parameters are known to exist on some kernels.
-    open: bool,
-}
-
-const SIGINFO: Option<&str> = Some("struct kernel_siginfo *");
-const TASK: Option<&str> = Some("struct task_struct *");
-const INT: Option<&str> = Some("int");
-
-/// As the programs read their arguments; the same from 5.10 to 7.2.
-const PROTOTYPES: [Prototype; 4] = [
-    Prototype {
-        hook: "signal_generate",
-        tracepoint: "signal_generate",
-        required: true,
-        params: &[INT, SIGINFO, TASK, INT, INT],
-        open: false,
-    },
-    Prototype {
-        hook: "signal_deliver",
-        tracepoint: "signal_deliver",
-        required: true,
-        params: &[INT, SIGINFO, Some("struct k_sigaction *")],
-        open: false,
-    },
-    Prototype {
-        hook: "sched_process_exit",
-        tracepoint: "sched_process_exit",
-        required: true,
-        params: &[TASK],
-        open: true,
-    },
-    Prototype {
-        hook: "oom",
-        tracepoint: "mark_victim",
-        required: false,
-        params: &[None],
-        open: true,
-    },
-];
-
-/// The hooks as far as types tell: what the kernel will really load is not known.
-fn prototypes(btf: &Btf) -> Vec<Check> {
-    let mut checks: Vec<Check> = PROTOTYPES
-        .iter()
-        .map(|wanted| prototype(wanted, btf.tracepoint_params(wanted.tracepoint)))
-        .collect();
-    checks.insert(3, zap(btf));
-    checks
-}
-
-fn prototype(wanted: &Prototype, found: Option<Vec<String>>) -> Check {
-    let check =
-        |status, detail: String| Check::new(GROUP, wanted.hook, wanted.hook, status, detail);
-    let worse = if wanted.required {
-        Status::Fail
-    } else {
-        Status::Warn
-    };
-    let name = wanted.tracepoint;
-    let Some(params) = found else {
-        return check(worse, format!("no tracepoint {name} in these types"))
-            .remedy("give the types of a kernel with CONFIG_TRACEPOINTS=y");
-    };
-    let shown = format!("{name}({})", params.join(", "));
-    let enough =
-        params.len() == wanted.params.len() || (wanted.open && params.len() > wanted.params.len());
-    let fits = wanted
-        .params
-        .iter()
-        .zip(&params)
-        .all(|(wanted, found)| wanted.is_none_or(|wanted| wanted == found));
-    if enough && fits {
-        return check(Status::Ok, shown);
-    }
-    let known: Vec<_> = wanted.params.iter().map(|p| p.unwrap_or("any")).collect();
-    check(
-        worse,
-        format!("{shown}, but sigwhy knows {name}({})", known.join(", ")),
-    )
-    .remedy("none: report the kernel's version, its tracepoint has changed")
-}
-
-fn zap(btf: &Btf) -> Check {
-    let check = |status, detail: &str| Check::new(GROUP, "zap", "zap", status, detail);
-    match btf.function_params("zap_pid_ns_processes") {
-        Some(1) => check(
-            Status::Ok,
-            "zap_pid_ns_processes is a function of its own: fentry and kprobe may attach",
-        ),
-        Some(_) => check(
-            Status::Info,
-            "zap_pid_ns_processes has other parameters than known; its end is inferred if need be",
-        ),
-        None => check(
-            Status::Info,
-            "no function zap_pid_ns_processes: the end of a PID namespace is inferred from its init",
-        ),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::kernel::ladder::HOOKS;
-
-    /// Why a rung does not hold, and the verifier's log.
-    type Why<'a> = (&'a str, Option<&'a str>);
-
-    fn probed(id: &str, results: &[Result<Option<u32>, Why<'_>>]) -> ProbedHook {
-        let hook = HOOKS.iter().find(|hook| hook.id == id).expect("a hook");
-        assert_eq!(hook.rungs.len(), results.len());
-        ProbedHook {
-            hook,
-            rungs: hook
-                .rungs
-                .iter()
-                .zip(results)
-                .map(|(rung, result)| ProbedRung {
-                    rung,
-                    result: result.map_err(|(why, verifier)| Refusal {
-                        rung: rung.id,
-                        why: why.to_owned(),
-                        verifier: verifier.map(str::to_owned),
-                    }),
-                })
-                .collect(),
-        }
-    }
-
-    #[test]
-    fn the_best_rung_is_chosen_and_the_others_named() {
-        let check = hook(&probed("signal_generate", &[Ok(Some(1234)), Ok(None)]));
-        assert_eq!(check.status, Status::Ok);
-        assert_eq!(
-            check.detail,
-            "tp_btf (1234 instructions verified), also raw_tp"
-        );
-        assert_eq!(check.remedy, None);
-    }
-
-    #[test]
-    fn a_worse_rung_says_why_not_the_better() {
-        let eperm = Err(("refused (EPERM)", None));
-        let check = hook(&probed(
-            "zap",
-            &[eperm, Err(("no kprobes", None)), Ok(None), Ok(None)],
-        ));
-        assert_eq!(check.status, Status::Info);
-        assert!(
-            check
-                .detail
-                .starts_with("inferred, also inferred_raw; better but refused: ")
-        );
-        assert!(
-            check
-                .detail
-                .contains("fentry: refused (EPERM); kprobe: no kprobes")
-        );
-        assert!(
-            check
-                .remedy
-                .is_some_and(|remedy| remedy.contains("CONFIG_KPROBES"))
-        );
-        let check = hook(&probed("signal_deliver", &[eperm, Ok(Some(7))]));
-        assert_eq!(check.status, Status::Info);
-        assert!(check.detail.starts_with("raw_tp (7 "));
-    }
-
-    #[test]
-    fn no_rung_fails_only_where_the_hook_is_required() {
-        let log = Err((
-            "not loaded",
-            Some("R1 invalid mem access\n  processed 9 insns"),
-        ));
-        let required = hook(&probed("signal_generate", &[log, log]));
-        assert_eq!(required.status, Status::Fail);
-        assert!(
-            required
-                .detail
-                .contains("R1 invalid mem access | processed 9 insns")
-        );
-        assert!(required.remedy.is_some());
-        let optional = hook(&probed("oom", &[log, log]));
-        assert_eq!(optional.status, Status::Warn);
-        assert!(
-            optional
-                .remedy
-                .is_some_and(|remedy| remedy.contains("OOM killer"))
-        );
-    }
-
-    #[test]
-    fn prototypes_are_compared_by_type() {
-        let [generate, _, exit, oom] = &PROTOTYPES;
-        let params = |types: &[&str]| Some(types.iter().map(|t| (*t).to_owned()).collect());
-        let of = |wanted, types: &[&str]| prototype(wanted, params(types)).status;
-        let (info, task) = ("struct kernel_siginfo *", "struct task_struct *");
-        assert_eq!(of(generate, &["int", info, task, "int", "int"]), Status::Ok);
-        assert_eq!(
-            of(generate, &["int", task, info, "int", "int"]),
-            Status::Fail
-        );
-        assert_eq!(of(generate, &["int", info, task, "int"]), Status::Fail);
-        assert_eq!(
-            of(generate, &["int", info, task, "int", "int", "int"]),
-            Status::Fail
-        );
-        assert_eq!(prototype(generate, None).status, Status::Fail);
-        assert_eq!(of(exit, &[task]), Status::Ok);
-        assert_eq!(of(exit, &[task, "bool"]), Status::Ok);
-        assert_eq!(of(exit, &[]), Status::Fail);
-        assert_eq!(of(oom, &["int"]), Status::Ok);
-        assert_eq!(of(oom, &[task, "uid_t"]), Status::Ok);
-        assert_eq!(prototype(oom, None).status, Status::Warn);
-    }
-
-    #[test]
-    fn an_obstacle_is_told_instead_of_tried() {
-        let refused = Check::new(
-            "Rights",
-            "capabilities",
-            "capabilities",
-            Status::Fail,
-            "CAP_BPF is missing",
-        );
-        let checks = tried(&[refused]);
-        assert_eq!(checks.len(), 1);
-        assert_eq!(checks[0].status, Status::Info);
-        assert!(checks[0].detail.contains("CAP_BPF is missing"));
-    }
-
-    #[test]
-    fn every_ability_of_the_table_has_a_cost() {
-        for field in tracer_common::offsets::FIELDS {
-            if field.ability != "required" {
-                assert_ne!(cost_of(field.ability), cost_of(""), "{}", field.ability);
-            }
-        }
-    }
-
-    #[test]
-    fn a_file_that_is_no_btf_fails_with_one_check() {
-        let checks = from_btf(Path::new("/dev/null"));
-        assert_eq!(checks.len(), 1);
-        assert_eq!(checks[0].status, Status::Fail);
     }
 }

@@ -113,10 +113,7 @@ impl Report {
             verdict: if can_trace {
                 format!("sigwhy can trace on {place}")
             } else {
-                format!(
-                    "sigwhy cannot trace on {place}: see {}",
-                    failed.join(", ")
-                )
+                format!("sigwhy cannot trace on {place}: see {}", failed.join(", "))
             },
             checks,
         }

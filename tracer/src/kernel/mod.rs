@@ -2,9 +2,10 @@
 //!
 //! [`btf`] reads the kernel's own type information, [`offsets`] resolves the
 //! table of fields against it, [`ladder`] lists the hooks and the ways to attach
-//! each, [`load`] is the only file that names aya's loader, and [`probe`] tries all
-//! of them for the doctor.
+//! each, [`attach`] climbs them, [`load`] is the only file that names aya's loader,
+//! and [`probe`] tries every way for the doctor.
 
+pub mod attach;
 pub mod btf;
 pub mod cgroup;
 pub mod ladder;

@@ -7,8 +7,9 @@ use aya::Ebpf;
 use tracer_common::globals::gate;
 
 use super::{
+    attach::{self, Refusal},
     ladder::{HOOKS, Hook, Rung},
-    load::{self, Options, Refusal},
+    load::{self, Options},
 };
 
 /// A hook and what became of each of its rungs, best first.
@@ -73,7 +74,7 @@ fn try_rung(
     let attached = rung
         .programs
         .iter()
-        .try_for_each(|program| load::attach(ebpf, program, ids));
+        .try_for_each(|program| attach::attach(ebpf, program, ids));
     let instructions = rung
         .programs
         .iter()
@@ -83,10 +84,10 @@ fn try_rung(
         })
         .sum();
     for program in rung.programs {
-        load::unload(ebpf, program);
+        attach::unload(ebpf, program);
     }
     match attached {
         Ok(()) => Ok(instructions),
-        Err(error) => Err(load::refusal(rung.id, &error)),
+        Err(error) => Err(attach::refusal(rung.id, &error)),
     }
 }
