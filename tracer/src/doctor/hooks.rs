@@ -7,7 +7,6 @@
 use std::path::Path;
 
 use crate::kernel::{
-    attach::Refusal,
     btf::{Btf, BtfError},
     load, offsets,
     probe::{self, ProbedHook, ProbedRung},
@@ -126,18 +125,6 @@ fn fields(btf: &Btf) -> Check {
     check(status, lost.join("; "))
 }
 
-/// A refusal in words: aya names the file that it looks for, not what its
-/// absence means.
-fn why_not(refusal: &Refusal) -> String {
-    if refusal.why.contains("event_source/devices/kprobe") {
-        return format!(
-            "{}: this kernel has no kprobes (CONFIG_KPROBES)",
-            refusal.rung
-        );
-    }
-    refusal.to_string()
-}
-
 /// One line for a hook that was tried.
 fn hook(probed: &ProbedHook) -> Check {
     let hook = probed.hook;
@@ -145,7 +132,7 @@ fn hook(probed: &ProbedHook) -> Check {
     let refused = |rungs: &[ProbedRung]| -> Vec<String> {
         rungs
             .iter()
-            .filter_map(|rung| Some(why_not(rung.result.as_ref().err()?)))
+            .filter_map(|rung| Some(rung.result.as_ref().err()?.to_string()))
             .collect()
     };
     let Some(position) = probed.rungs.iter().position(|rung| rung.result.is_ok()) else {

@@ -144,7 +144,16 @@ pub(super) fn refusal(rung: &'static str, error: &anyhow::Error) -> Refusal {
         }
         _ => {
             let chain: Vec<String> = error.chain().map(ToString::to_string).collect();
-            (chain.join(": "), None)
+            let why = chain.join(": ");
+            // aya names the file that it looks for, not what its absence means.
+            if why.contains("event_source/devices/kprobe") {
+                (
+                    "this kernel has no kprobes (CONFIG_KPROBES)".to_owned(),
+                    None,
+                )
+            } else {
+                (why, None)
+            }
         }
     };
     Refusal {

@@ -2,7 +2,7 @@
 
 use super::types::{PROTOTYPES, prototype};
 use super::*;
-use crate::kernel::ladder::HOOKS;
+use crate::kernel::{attach::Refusal, ladder::HOOKS};
 
 /// Why a rung does not hold, and the verifier's log.
 type Why<'a> = (&'a str, Option<&'a str>);
