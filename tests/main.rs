@@ -3,6 +3,7 @@
 
 mod arena;
 mod cases;
+mod cli;
 #[expect(dead_code, reason = "the kernel fuzzer uses the rest of it")]
 mod harness;
 mod lab;

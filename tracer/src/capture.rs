@@ -7,7 +7,7 @@
 //!
 //! Not here: what a fact means ([`crate::decide`]), and who wants to see it.
 
-use std::time::Duration;
+use std::{io::Write as _, time::Duration};
 
 use aya::maps::{MapData, RingBuf};
 use nix::time::{ClockId, clock_gettime};
@@ -50,6 +50,8 @@ pub struct Session {
     look_at: Option<Instant>,
     /// When to read the counters; `None` while nothing has come since.
     count_at: Option<Instant>,
+    /// When every hook was there: what came before is half a story.
+    began_ns: u64,
     received: u64,
     undecodable: u64,
     lost_told: u64,
@@ -151,8 +153,9 @@ impl Session {
                 .ok()
                 .map(|text| text.trim().to_owned())
         };
+        let began_ns = boottime();
         let start = Start {
-            when: assembler.when(boottime()),
+            when: assembler.when(began_ns),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             kernel: read("/proc/sys/kernel/osrelease").unwrap_or_default(),
             hooks: loaded
@@ -186,6 +189,7 @@ impl Session {
             more: true,
             look_at: None,
             count_at: None,
+            began_ns,
             received: 0,
             undecodable: 0,
             lost_told: 0,
@@ -339,10 +343,17 @@ impl Session {
             .partition_point(|(ts, _, _)| *ts <= watermark);
         for entry in &self.batch.index[..due] {
             match decode::decode(self.batch.slice(*entry)) {
-                Ok(fact) => self.assembler.take(&fact, out),
+                Ok(fact) => {
+                    let told = out.len();
+                    self.assembler.take(&fact, out);
+                    // The assembler remembers it; the `start` record is the first.
+                    if entry.0 < self.began_ns {
+                        out.truncate(told);
+                    }
+                }
                 Err(error) => {
                     if self.undecodable == 0 {
-                        eprintln!("sigwhy: {error}");
+                        let _ = writeln!(std::io::stderr(), "sigwhy: {error}");
                     }
                     self.undecodable += 1;
                 }

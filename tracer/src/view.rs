@@ -5,7 +5,7 @@
 
 use crate::{
     decide::{Outcome, Reason, sender::Kind},
-    record::{Container, Record},
+    record::{Container, Process, Record},
 };
 
 /// What to show. Empty lists ask for nothing and so show all.
@@ -18,6 +18,10 @@ pub struct View {
     pub signals_only: bool,
     /// Also what the kernel does to no effect and for no one's information.
     pub noise: bool,
+    /// Whose ends are wanted, by host pid; `None`: everybody's. The kernel side
+    /// applies this to signals, but passes on the end of every init and of
+    /// every PID namespace, whatever the filters.
+    pub ends_of: Option<Vec<u32>>,
 }
 
 /// A container by name, init, or PID-namespace inode; `*` and `?` match as in a shell.
@@ -72,14 +76,19 @@ impl View {
                 by_decision(deliver.outcome, deliver.reason)
                     && self.in_container(deliver.target.process.container.as_deref())
             }
-            Record::Zap(zap) => {
-                !decided && !self.signals_only && self.in_container(zap.container.as_deref())
-            }
+            Record::Zap(zap) => !decided && self.shows_end_of(&zap.init, zap.container.as_deref()),
             Record::Exit(exit) => {
-                !decided && !self.signals_only && self.in_container(exit.container.as_deref())
+                !decided && self.shows_end_of(&exit.process, exit.container.as_deref())
             }
             Record::Loss(_) | Record::Start(_) | Record::Stop(_) => true,
         }
+    }
+
+    fn shows_end_of(&self, process: &Process, container: Option<&Container>) -> bool {
+        let is_wanted = |pids: &Vec<u32>| process.pid.is_some_and(|pid| pids.contains(&pid));
+        !self.signals_only
+            && self.ends_of.as_ref().is_none_or(is_wanted)
+            && self.in_container(container)
     }
 
     fn in_container(&self, container: Option<&Container>) -> bool {
@@ -138,6 +147,29 @@ mod tests {
         ] {
             assert_eq!(glob(pattern, text), yes, "{pattern} {text}");
         }
+    }
+
+    #[test]
+    fn ends_are_those_of_the_wanted() {
+        let of = |view: &View, pid| {
+            let process = Process {
+                pid: Some(pid),
+                ..Process::NONE
+            };
+            view.shows_end_of(&process, None)
+        };
+        assert!(of(&View::default(), 7));
+        let chosen = View {
+            ends_of: Some(vec![7]),
+            ..View::default()
+        };
+        assert!(of(&chosen, 7) && !of(&chosen, 8));
+        // Only senders were named: nobody's end.
+        let nobody = View {
+            ends_of: Some(Vec::new()),
+            ..View::default()
+        };
+        assert!(!of(&nobody, 7));
     }
 
     #[test]

@@ -1,1 +1,6 @@
-//! Filled in below.
+//! Stories told in facts, and the records that come of them.
+
+mod build;
+mod ends;
+mod memory;
+mod signals;

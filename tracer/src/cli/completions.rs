@@ -3,6 +3,7 @@
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::Command;
 use clap_complete::Shell;
 
@@ -21,8 +22,9 @@ pub struct Args {
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let script = script(args.shell);
     let mut out = io::stdout().lock();
-    out.write_all(&script)?;
-    out.flush()?;
+    out.write_all(&script)
+        .and_then(|()| out.flush())
+        .context(super::WRITING)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -5,9 +5,10 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::ValueEnum;
 
-use crate::doctor::{self, Options, Report};
+use crate::doctor::{self, Options, Report, hooks};
 use crate::output::color::{Color, Variables};
 
 /// Exit code when tracing cannot work here.
@@ -16,8 +17,8 @@ const CANNOT_TRACE: u8 = 3;
 /// Check whether sigwhy can trace on this machine, and say what to do if not.
 ///
 /// Looks at the kernel, at the rights sigwhy was started with, and at where it
-/// runs. Changes nothing. Exits with 0 when tracing can work, with 3 when it
-/// cannot.
+/// runs, and tries every way to attach every hook, one at a time. Leaves nothing
+/// behind. Exits with 0 when tracing can work, with 3 when it cannot.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// How to print the checks: text, or one JSON object.
@@ -28,8 +29,8 @@ pub struct Args {
     #[arg(long, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
     pub color: Color,
 
-    /// The kernel's types (BTF), instead of /sys/kernel/btf/vmlinux: raw, or an
-    /// unpacked vmlinux.
+    /// Judge the kernel with these types (BTF) instead of this machine, without
+    /// loading anything. Raw BTF, or an unpacked vmlinux.
     #[arg(long, value_name = "FILE")]
     pub btf: Option<PathBuf>,
 }
@@ -42,28 +43,39 @@ pub enum Format {
 }
 
 /// Runs the checks and prints them.
+///
+/// # Errors
+/// When the output cannot be written.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let checks = doctor::environment(&Options {
-        btf: args.btf,
-        ..Options::default()
-    });
-    let report = Report::new(checks);
+    let report = match &args.btf {
+        Some(path) => Report::about("a kernel with these types", hooks::from_btf(path)),
+        None => {
+            let mut checks = doctor::environment(&Options::default());
+            let tried = hooks::tried(&checks);
+            checks.extend(tried);
+            Report::new(checks)
+        }
+    };
+    print(&args, &report).context(super::WRITING)?;
+    Ok(match report.can_trace {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::from(CANNOT_TRACE),
+    })
+}
+
+fn print(args: &Args, report: &Report) -> io::Result<()> {
     let mut out = io::stdout().lock();
     match args.format {
         Format::Json => {
             // Through a String: an error of the writer must stay an io::Error,
             // which tells a closed pipe from a failure.
-            let json = serde_json::to_string(&report)?;
+            let json = serde_json::to_string(report)?;
             writeln!(out, "{json}")?;
         }
         Format::Text => {
             let colour = args.color.wanted(out.is_terminal(), &Variables::from_env());
-            doctor::render(&report, &mut out, colour)?;
+            doctor::render(report, &mut out, colour)?;
         }
     }
-    out.flush()?;
-    Ok(match report.can_trace {
-        true => ExitCode::SUCCESS,
-        false => ExitCode::from(CANNOT_TRACE),
-    })
+    out.flush()
 }

@@ -4,7 +4,7 @@ use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::anyhow;
+use anyhow::{Context as _, anyhow};
 use clap_mangen::Man;
 
 /// Print the manual page.
@@ -23,8 +23,9 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         None => {
             let page = main_page()?;
             let mut out = io::stdout().lock();
-            out.write_all(&page)?;
-            out.flush()?;
+            out.write_all(&page)
+                .and_then(|()| out.flush())
+                .context(super::WRITING)?;
         }
         Some(dir) => {
             std::fs::create_dir_all(&dir)

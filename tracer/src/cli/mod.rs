@@ -1,11 +1,17 @@
 //! The command line: one file per subcommand, each with its clap struct (whose
 //! doc comments are the help) and a short `run`.
 //!
-//! This file only parses, dispatches, and turns a result into an exit code.
+//! This file only parses, dispatches, and turns a result into an exit code. An
+//! error is one line: what failed, why, and what to do.
 
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::{CommandFactory as _, Parser, Subcommand};
+
+use crate::doctor as checks;
+use crate::output::escape::terminal;
 
 pub mod completions;
 pub mod doctor;
@@ -13,6 +19,9 @@ pub mod lab;
 pub mod live;
 pub mod man;
 pub mod specimen;
+
+/// What was being done when standard output failed.
+pub const WRITING: &str = "writing the output";
 
 /// Says for every signal whether the kernel dropped it, and why.
 #[derive(Debug, Parser)]
@@ -23,7 +32,7 @@ pub struct Cli {
     pub verbose: bool,
 
     #[command(subcommand)]
-    pub command: Command,
+    pub command: Option<Command>,
 }
 
 /// What to do.
@@ -51,14 +60,11 @@ pub fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            if verbose {
-                eprintln!("sigwhy: {error}");
-                for cause in error.chain().skip(1) {
-                    eprintln!("  caused by: {cause}");
-                }
+            tell(&if verbose {
+                chain(&error)
             } else {
-                eprintln!("sigwhy: {error}");
-            }
+                one_line(&error)
+            });
             ExitCode::from(1)
         }
     }
@@ -67,12 +73,99 @@ pub fn main() -> ExitCode {
 fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let verbose = cli.verbose;
     match cli.command {
-        Command::Live(args) => live::run(args, verbose),
-        Command::Lab(args) => lab::run(args, verbose),
-        Command::Doctor(args) => doctor::run(args),
-        Command::Man(args) => man::run(args),
-        Command::Completions(args) => completions::run(args),
-        Command::Specimen(args) => specimen::run(args),
+        Some(Command::Live(args)) => live::run(args, verbose),
+        Some(Command::Lab(args)) => lab::run(args, verbose),
+        Some(Command::Doctor(args)) => doctor::run(args),
+        Some(Command::Man(args)) => man::run(args),
+        Some(Command::Completions(args)) => completions::run(args),
+        Some(Command::Specimen(args)) => specimen::run(args),
+        None => guide(),
+    }
+}
+
+/// Says something to the person, as a line of `sigwhy:` on standard error. That
+/// nobody hears it is no reason to fail: `eprintln!` would panic.
+pub fn tell(text: &str) {
+    let _ = writeln!(io::stderr(), "sigwhy: {text}");
+}
+
+/// What there is to do, for who has only typed the name.
+fn guide() -> anyhow::Result<ExitCode> {
+    let report = checks::Report::new(checks::environment(&checks::Options::default()));
+    let mut out = io::stdout().lock();
+    write!(
+        out,
+        "\
+sigwhy says for every signal whether the kernel dropped it, and why
+
+  sudo sigwhy live    show the signals of containers as they happen
+  sigwhy doctor       see what works on this machine, and what to do if not
+  sigwhy --help       all commands; each has its own --help
+
+Here: {}
+",
+        checks::summary(&report)
+    )
+    .and_then(|()| out.flush())
+    .context(WRITING)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The error and its causes in one line. A line that names the root of it is
+/// complete; a cause of several lines (the verifier's) is for `-v`.
+fn one_line(error: &anyhow::Error) -> String {
+    let root = without_number(&error.root_cause().to_string());
+    let mut line = String::new();
+    for cause in error.chain() {
+        let text = without_number(&cause.to_string());
+        if line.is_empty() {
+            line = text;
+        } else if !text.contains('\n') && !line.contains(&text) {
+            line += ": ";
+            line += &text;
+        }
+        if line.contains(&root) {
+            break;
+        }
+    }
+    terminal(&line.replace('\n', " ")).into_owned()
+}
+
+/// The error, and below it each cause that tells something new.
+fn chain(error: &anyhow::Error) -> String {
+    let mut told: Vec<String> = Vec::new();
+    let mut out = String::new();
+    for cause in error.chain() {
+        let text = cause.to_string();
+        if told.iter().any(|before| before.contains(text.trim())) {
+            continue;
+        }
+        for (index, line) in text.lines().enumerate() {
+            if !out.is_empty() {
+                let is_first = index == 0;
+                out += if is_first {
+                    "\n  caused by: "
+                } else {
+                    "\n    "
+                };
+            }
+            out += &terminal(line);
+        }
+        told.push(text);
+    }
+    out
+}
+
+/// Without the ` (os error 28)` that `io::Error` adds for machines.
+fn without_number(text: &str) -> String {
+    let Some((before, rest)) = text.split_once(" (os error ") else {
+        return text.to_owned();
+    };
+    match rest.split_once(')') {
+        Some((number, after)) if number.bytes().all(|b| b.is_ascii_digit()) => {
+            format!("{before}{}", without_number(after))
+        }
+        _ => text.to_owned(),
     }
 }
 
@@ -81,7 +174,63 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         cause
-            .downcast_ref::<std::io::Error>()
-            .is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
+            .downcast_ref::<io::Error>()
+            .is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::anyhow;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn an_error_is_one_line_that_says_nothing_twice() {
+        let full = io::Error::from_raw_os_error(libc::ENOSPC);
+        let error = anyhow!(full).context(WRITING);
+        assert_eq!(
+            one_line(&error),
+            "writing the output: No space left on device"
+        );
+
+        let error = anyhow!("no permission")
+            .context("making a map")
+            .context("cannot load (no permission): run with sudo");
+        assert_eq!(
+            one_line(&error),
+            "cannot load (no permission): run with sudo"
+        );
+
+        let error = anyhow!("refused (EPERM)")
+            .context("a log\nof two lines")
+            .context("cannot attach zap (refused (EPERM)); see doctor");
+        assert_eq!(
+            one_line(&error),
+            "cannot attach zap (refused (EPERM)); see doctor"
+        );
+        assert_eq!(
+            chain(&error),
+            "cannot attach zap (refused (EPERM)); see doctor\n  caused by: a log\n    of two lines"
+        );
+    }
+
+    #[test]
+    fn foreign_text_in_an_error_is_escaped() {
+        let error = anyhow!("cannot open \u{1b}[2J\nfile");
+        assert_eq!(one_line(&error), "cannot open \\x1b[2J file");
+        assert!(!chain(&error).contains('\u{1b}'));
+    }
+
+    #[test]
+    fn numbers_of_errors_go_and_all_else_stays() {
+        assert_eq!(without_number("a (os error 1): b (os error 22)"), "a: b");
+        assert_eq!(without_number("a (os error x)"), "a (os error x)");
+        assert_eq!(without_number("(os error 1"), "(os error 1");
+    }
 }

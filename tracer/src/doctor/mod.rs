@@ -1,9 +1,9 @@
 //! What this machine lets sigwhy do, as a list of checks with remedies.
 //!
-//! These checks read files only: the kernel's settings, this process' rights and
-//! where it runs. Whether the hooks really load is for the loader to try; its
-//! results are [`Check`]s too and join the same [`Report`]. Judging is in pure
-//! functions of what the files say, so that any machine's files can be tested.
+//! [`environment`] reads files only: the kernel's settings, this process' rights
+//! and where it runs. [`hooks`] has the loader try whether the hooks really load;
+//! its checks join the same [`Report`]. Judging is in pure functions of what was
+//! found, so that any machine's findings can be tested.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::kernel::btf::{self, Btf};
 
+pub mod hooks;
 mod kernel;
 mod place;
 mod privileges;
@@ -92,7 +93,13 @@ pub struct Report {
 }
 
 impl Report {
+    /// The report on this machine.
     pub fn new(checks: Vec<Check>) -> Report {
+        Report::about("this machine", checks)
+    }
+
+    /// The report on another place, such as a kernel known by its types only.
+    pub fn about(place: &str, checks: Vec<Check>) -> Report {
         let failed: Vec<&str> = checks
             .iter()
             .filter(|check| check.status == Status::Fail)
@@ -104,12 +111,9 @@ impl Report {
             version: env!("CARGO_PKG_VERSION"),
             can_trace,
             verdict: if can_trace {
-                "sigwhy can trace on this machine".to_owned()
+                format!("sigwhy can trace on {place}")
             } else {
-                format!(
-                    "sigwhy cannot trace on this machine: see {}",
-                    failed.join(", ")
-                )
+                format!("sigwhy cannot trace on {place}: see {}", failed.join(", "))
             },
             checks,
         }

@@ -9,11 +9,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{Context as _, anyhow};
 use aya::{
     Ebpf, EbpfLoader,
     maps::{HashMap, MapData, PerCpuArray, RingBuf},
-    programs::{Program as AyaProgram, ProgramError},
+    programs::Program as AyaProgram,
 };
 use tokio::io::{Interest, unix::AsyncFd};
 use tracer_common::{
@@ -24,9 +24,10 @@ use tracer_common::{
 };
 
 use super::{
+    attach::{Attachment, Refusal, climb},
     btf::{self, Btf},
     cgroup,
-    ladder::{Attach, Forced, HOOKS, Hook, Program, Rung},
+    ladder::{Forced, HOOKS},
     offsets::{self, Offsets},
 };
 
@@ -76,32 +77,6 @@ impl Options {
     }
 }
 
-/// A rung that was tried and did not hold.
-#[derive(Debug, Clone)]
-pub struct Refusal {
-    pub rung: &'static str,
-    /// One line.
-    pub why: String,
-    /// The verifier's last lines, where it has said anything.
-    pub verifier: Option<String>,
-}
-
-impl std::fmt::Display for Refusal {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}: {}", self.rung, self.why)
-    }
-}
-
-/// How a hook came to be attached, or not.
-#[derive(Debug, Clone)]
-pub struct Attachment {
-    pub hook: &'static Hook,
-    /// The rung that holds; `None` where none does.
-    pub rung: Option<&'static Rung>,
-    /// What was tried before it.
-    pub refused: Vec<Refusal>,
-}
-
 /// The loaded and attached object. Dropping it detaches everything.
 pub struct Loaded {
     /// Owns the programs and so the links.
@@ -137,16 +112,14 @@ impl std::ops::AddAssign for Sums {
     }
 }
 
-/// Loads the object and attaches every hook, required or not.
+/// The object with its programs not yet loaded, and what its globals were set from.
 ///
 /// # Errors
-/// Without BTF, without the privilege to load programs, or when a required hook
-/// has no rung that holds; one line each.
-pub fn load(options: &Options) -> anyhow::Result<Loaded> {
+/// Without BTF, or without the privilege to make maps; one line each.
+pub(super) fn open(options: &Options) -> anyhow::Result<(Ebpf, Offsets)> {
     let path = options.btf.as_deref().unwrap_or(Path::new(btf::VMLINUX));
-    let kernel_btf = Btf::from_file(path)
-        .with_context(|| no_btf(path))
-        .map_err(one_line)?;
+    // Its errors name the file, and say what to do, by themselves.
+    let kernel_btf = Btf::from_file(path)?;
     let proc_cgroups = std::fs::read_to_string("/proc/cgroups").unwrap_or_default();
     let offsets = offsets::resolve(&kernel_btf, cgroup::v1_controller(&proc_cgroups))?;
     drop(kernel_btf);
@@ -175,10 +148,19 @@ pub fn load(options: &Options) -> anyhow::Result<Loaded> {
         .override_global(extra::CSS_SET_V1_SLOT, &offsets.css_set_v1_slot, true)
         .override_global("AYA_LOG_LEVEL", &log_level, true)
         .map_max_entries("REST", options.ring_bytes);
-    let mut ebpf = loader
+    let ebpf = loader
         .load(OBJECT)
         .map_err(|error| explain_privilege(anyhow!(error).context("loading the eBPF object")))?;
+    Ok((ebpf, offsets))
+}
 
+/// Loads the object and attaches every hook, required or not.
+///
+/// # Errors
+/// Without BTF, without the privilege to load programs, or when a required hook
+/// has no rung that holds; one line each.
+pub fn load(options: &Options) -> anyhow::Result<Loaded> {
+    let (mut ebpf, offsets) = open(options)?;
     // Typed programs name their target by its id in the kernel's own BTF.
     let ids = aya::Btf::from_sys_fs().map_err(|error| error.to_string());
     let mut attachments = Vec::with_capacity(HOOKS.len());
@@ -281,120 +263,6 @@ impl Loaded {
     }
 }
 
-/// Tries the rungs of a hook, best first.
-fn climb(
-    ebpf: &mut Ebpf,
-    hook: &'static Hook,
-    forced: Option<&str>,
-    ids: Result<&aya::Btf, &String>,
-) -> Attachment {
-    let mut refused = Vec::new();
-    for rung in hook.rungs {
-        if forced.is_some_and(|forced| forced != rung.id) {
-            continue;
-        }
-        match rung
-            .programs
-            .iter()
-            .try_for_each(|program| attach(ebpf, program, ids))
-        {
-            Ok(()) => {
-                return Attachment {
-                    hook,
-                    rung: Some(rung),
-                    refused,
-                };
-            }
-            Err(error) => {
-                // Half a rung would tell half a story.
-                for program in rung.programs {
-                    unload(ebpf, program);
-                }
-                refused.push(refusal(rung.id, &error));
-            }
-        }
-    }
-    Attachment {
-        hook,
-        rung: None,
-        refused,
-    }
-}
-
-fn attach(ebpf: &mut Ebpf, spec: &Program, ids: Result<&aya::Btf, &String>) -> anyhow::Result<()> {
-    let program = ebpf
-        .program_mut(spec.name)
-        .ok_or_else(|| anyhow!("the eBPF object has no program {}", spec.name))?;
-    let ids = || ids.map_err(|error| anyhow!("no kernel BTF: {error}"));
-    match (spec.attach, program) {
-        (Attach::TpBtf(target), AyaProgram::BtfTracePoint(program)) => {
-            program.load(target, ids()?)?;
-            program.attach()?;
-        }
-        (Attach::RawTp(target), AyaProgram::RawTracePoint(program)) => {
-            program.load()?;
-            program.attach(target)?;
-        }
-        (Attach::Fentry(target), AyaProgram::FEntry(program)) => {
-            program.load(target, ids()?)?;
-            program.attach()?;
-        }
-        (Attach::Fexit(target), AyaProgram::FExit(program)) => {
-            program.load(target, ids()?)?;
-            program.attach()?;
-        }
-        (Attach::Kprobe(target) | Attach::Kretprobe(target), AyaProgram::KProbe(program)) => {
-            program.load()?;
-            program.attach(target, 0)?;
-        }
-        (attach, _) => bail!("program {} is not of type {attach:?}", spec.name),
-    }
-    Ok(())
-}
-
-fn unload(ebpf: &mut Ebpf, spec: &Program) {
-    // A program that was never loaded answers with an error that says so.
-    let _ = match ebpf.program_mut(spec.name) {
-        Some(AyaProgram::BtfTracePoint(program)) => program.unload(),
-        Some(AyaProgram::RawTracePoint(program)) => program.unload(),
-        Some(AyaProgram::FEntry(program)) => program.unload(),
-        Some(AyaProgram::FExit(program)) => program.unload(),
-        Some(AyaProgram::KProbe(program)) => program.unload(),
-        _ => Ok(()),
-    };
-}
-
-/// Turns a failed rung into a line, and keeps the end of the verifier's log.
-fn refusal(rung: &'static str, error: &anyhow::Error) -> Refusal {
-    let program_error = error.downcast_ref::<ProgramError>();
-    let (why, verifier) = match program_error {
-        Some(ProgramError::LoadError {
-            io_error,
-            verifier_log,
-        }) => {
-            let log = verifier_log.to_string();
-            let tail: Vec<&str> = log.lines().rev().take(10).collect();
-            let tail: Vec<&str> = tail.into_iter().rev().collect();
-            let why = match io_error.raw_os_error() {
-                Some(libc::EPERM) if log.trim().is_empty() => {
-                    "the kernel refuses programs of this type (EPERM)".to_owned()
-                }
-                _ => format!("the kernel did not load the program: {io_error}"),
-            };
-            (why, (!log.trim().is_empty()).then(|| tail.join("\n")))
-        }
-        _ => {
-            let chain: Vec<String> = error.chain().map(ToString::to_string).collect();
-            (chain.join(": "), None)
-        }
-    };
-    Refusal {
-        rung,
-        why: why.replace('\n', " "),
-        verifier,
-    }
-}
-
 fn unattached(attachment: &Attachment) -> anyhow::Error {
     let tried: Vec<String> = attachment.refused.iter().map(Refusal::to_string).collect();
     let mut error = anyhow!(
@@ -420,13 +288,6 @@ fn give_back_memory() {
     }
 }
 
-fn no_btf(path: &Path) -> String {
-    if path == Path::new(btf::VMLINUX) && !path.exists() {
-        return "this kernel has no BTF (built without CONFIG_DEBUG_INFO_BTF); give the kernel's own with --btf FILE, or use a kernel that has it".to_owned();
-    }
-    format!("cannot read BTF from {}", path.display())
-}
-
 /// Puts a chain into one line, so that the cause is seen without `-v`.
 fn one_line(error: anyhow::Error) -> anyhow::Error {
     let line = format!("{error:#}");
@@ -435,16 +296,15 @@ fn one_line(error: anyhow::Error) -> anyhow::Error {
 
 /// Says first what is almost always the cause.
 fn explain_privilege(error: anyhow::Error) -> anyhow::Error {
-    let refused = error.chain().any(|cause| {
-        cause
-            .downcast_ref::<std::io::Error>()
-            .and_then(std::io::Error::raw_os_error)
-            .is_some_and(|code| code == libc::EPERM || code == libc::EACCES)
-    });
-    if refused && !nix::unistd::geteuid().is_root() {
-        return error.context(
-            "loading eBPF programs needs root, or CAP_BPF and CAP_PERFMON: run with sudo, or see `sigwhy doctor`",
-        );
-    }
-    one_line(error)
+    let refused = error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
+        .find(|cause| matches!(cause.raw_os_error(), Some(libc::EPERM | libc::EACCES)));
+    let Some(refused) = refused.filter(|_| !nix::unistd::geteuid().is_root()) else {
+        return one_line(error);
+    };
+    let line = format!(
+        "the kernel does not let this user load eBPF programs ({refused}): run with sudo, or with CAP_BPF and CAP_PERFMON; `sigwhy doctor` says more"
+    );
+    error.context(line)
 }

@@ -82,6 +82,7 @@ impl Plan {
                 reasons: args.reason.clone(),
                 signals_only: !args.signal.is_empty(),
                 noise: args.all,
+                ends_of: (!pids.is_empty()).then(|| args.pid.clone()),
             },
             pids,
             pid_ns,

@@ -16,6 +16,7 @@ use tokio::{
 use super::{Args, Format, plan::Plan, tally::Counts};
 use crate::{
     capture::Session,
+    cli,
     output::{
         Sink,
         color::{Color, Variables},
@@ -53,10 +54,10 @@ pub async fn run(args: &Args, plan: &Plan) -> anyhow::Result<ExitCode> {
     let color_err = wants_color(args.color, io::stderr().is_terminal());
     let mut sink = sink(args, plan);
     if args.format == Format::Text {
-        eprintln!("{}", text::header(&start));
+        say(&text::header(&start));
     }
-    sink.record(&Record::Start(Box::new(start)))?;
-    sink.flush()?;
+    write(sink.as_mut(), &Record::Start(Box::new(start)))?;
+    sink.flush().context(cli::WRITING)?;
     let mut child = spawn(args)?;
 
     let mut counts = Counts::default();
@@ -82,13 +83,13 @@ pub async fn run(args: &Args, plan: &Plan) -> anyhow::Result<ExitCode> {
         session.drain(&mut records);
         let enough = show(args, plan, &mut records, &mut counts, sink.as_mut())?;
         if let Some(loss) = session.new_loss()? {
-            eprintln!(
-                "sigwhy: {} events are lost so far: they came faster than they could be read; narrow the filters, or slow the reader of this output down less",
+            cli::tell(&format!(
+                "{} events are lost so far: they came faster than they could be read; narrow the filters, or have this output read faster",
                 loss.ring_full
-            );
-            sink.record(&Record::Loss(loss))?;
+            ));
+            write(sink.as_mut(), &Record::Loss(loss))?;
         }
-        sink.flush()?;
+        sink.flush().context(cli::WRITING)?;
         if let Some(log) = &mut kernel_log {
             log.flush();
         }
@@ -108,12 +109,12 @@ pub async fn run(args: &Args, plan: &Plan) -> anyhow::Result<ExitCode> {
         undecodable: session.undecodable(),
     };
     if args.format == Format::Text {
-        sink.flush()?;
-        eprint!("{}", text::summary(&stop, color_err));
+        sink.flush().context(cli::WRITING)?;
+        say(text::summary(&stop, color_err).trim_end());
     }
-    sink.record(&Record::Loss(loss))?;
-    sink.record(&Record::Stop(Box::new(stop)))?;
-    sink.flush()?;
+    write(sink.as_mut(), &Record::Loss(loss))?;
+    write(sink.as_mut(), &Record::Stop(Box::new(stop)))?;
+    sink.flush().context(cli::WRITING)?;
     Ok(exit_code(&end, counts.signals))
 }
 
@@ -131,9 +132,18 @@ fn show(
             continue;
         }
         counts.count(&record);
-        sink.record(&record).context("writing the output")?;
+        write(sink, &record)?;
     }
     Ok(is_enough(counts))
+}
+
+fn write(sink: &mut dyn Sink, record: &Record) -> anyhow::Result<()> {
+    sink.record(record).context(cli::WRITING)
+}
+
+/// To standard error, which may be closed: `eprintln!` would panic.
+fn say(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
 }
 
 fn sink(args: &Args, plan: &Plan) -> Box<dyn Sink> {

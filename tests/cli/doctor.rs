@@ -1,0 +1,97 @@
+//! `sigwhy doctor` on the kernel at hand.
+
+use serde_json::Value;
+
+use super::live::{run, sigwhy};
+
+type Outcome = anyhow::Result<()>;
+
+fn report(args: &[&str]) -> anyhow::Result<(Option<i32>, Value)> {
+    let said = run(sigwhy().args(["doctor", "--format", "json"]).args(args))?;
+    assert_eq!(said.err.len(), 0, "{:?}", said.err);
+    assert_eq!(said.out.len(), 1);
+    Ok((said.status.code(), said.records()?.remove(0)))
+}
+
+fn check<'a>(report: &'a Value, id: &str) -> &'a Value {
+    let checks = report["checks"].as_array().expect("checks");
+    let found = checks.iter().find(|check| check["id"] == id);
+    found.unwrap_or_else(|| panic!("no check {id}: {report}"))
+}
+
+#[test]
+fn every_hook_is_tried_for_real() -> Outcome {
+    let (code, report) = report(&[])?;
+    assert_eq!(code, Some(0), "{report}");
+    assert_eq!(report["can_trace"], true);
+    for id in ["signal_generate", "signal_deliver", "sched_process_exit"] {
+        let check = check(&report, id);
+        assert_eq!(check["group"], "Hooks");
+        assert_eq!(check["status"], "ok", "{check}");
+        let detail = check["detail"].as_str().expect("text");
+        assert!(
+            detail.starts_with("tp_btf") && detail.contains("raw_tp"),
+            "{detail}"
+        );
+    }
+    let zap = check(&report, "zap");
+    let detail = zap["detail"].as_str().expect("text");
+    match zap["status"].as_str() {
+        Some("ok") => assert!(detail.starts_with("fentry"), "{detail}"),
+        Some("info") => {
+            assert!(detail.contains("fentry: "), "why not: {detail}");
+            assert!(zap["remedy"].is_string());
+        }
+        other => panic!("{other:?}: {zap}"),
+    }
+    assert_ne!(check(&report, "fields")["status"], "fail");
+    Ok(())
+}
+
+#[test]
+fn a_kernel_by_its_types_alone() -> Outcome {
+    let (code, judged) = report(&["--btf", "/sys/kernel/btf/vmlinux"])?;
+    assert_eq!(code, Some(0), "{judged}");
+    for id in [
+        "btf",
+        "fields",
+        "signal_generate",
+        "signal_deliver",
+        "zap",
+        "oom",
+    ] {
+        assert_ne!(check(&judged, id)["status"], "fail", "{id}");
+    }
+    // Nothing of this machine's rights or surroundings is in the judgement.
+    let groups = judged["checks"]
+        .as_array()
+        .expect("checks")
+        .iter()
+        .map(|c| &c["group"]);
+    assert!(
+        groups.clone().all(|g| g == "Kernel" || g == "Hooks"),
+        "{judged}"
+    );
+
+    let (code, refused) = report(&["--btf", "/dev/null"])?;
+    assert_eq!(code, Some(3));
+    assert_eq!(refused["can_trace"], false);
+    assert_eq!(check(&refused, "btf")["status"], "fail");
+    Ok(())
+}
+
+#[test]
+fn text_is_the_same_without_colours() -> Outcome {
+    let plain = run(sigwhy().args(["doctor", "--btf", "/sys/kernel/btf/vmlinux"]))?;
+    let coloured = run(sigwhy().args([
+        "doctor",
+        "--btf",
+        "/sys/kernel/btf/vmlinux",
+        "--color",
+        "always",
+    ]))?;
+    assert!(coloured.out.iter().any(|line| line.contains('\u{1b}')));
+    assert!(plain.out.iter().all(|line| !line.contains('\u{1b}')));
+    assert_eq!(plain.out.len(), coloured.out.len());
+    Ok(())
+}

@@ -1,0 +1,157 @@
+//! Errors: one line that says what failed, why, and what to do.
+
+use std::fs::File;
+use std::os::unix::process::CommandExt as _;
+
+use super::live::{Said, run, run_into, sigwhy};
+
+type Outcome = anyhow::Result<()>;
+
+/// Fails with 1 and exactly one line, which holds all of `words`.
+fn one_line(said: &Said, words: &[&str]) {
+    assert_eq!(said.status.code(), Some(1), "{:?}", said.err);
+    assert_eq!(said.err.len(), 1, "{:#?}", said.err);
+    let line = &said.err[0];
+    assert!(line.starts_with("sigwhy: "), "{line}");
+    for word in words {
+        assert!(line.contains(word), "{word:?} is not in {line}");
+    }
+}
+
+#[test]
+fn without_the_right_to_load() -> Outcome {
+    // A copy: the build directory may be closed to others.
+    let dir = std::env::temp_dir().join(format!("sigwhy-nobody-{}", std::process::id()));
+    std::fs::create_dir_all(&dir)?;
+    let copy = dir.join("sigwhy");
+    std::fs::copy(env!("CARGO_BIN_EXE_sigwhy"), &copy)?;
+    let nobody = || {
+        let mut command = std::process::Command::new(&copy);
+        command.uid(65534).gid(65534).current_dir("/");
+        command
+    };
+    let live = run(nobody().arg("live"));
+    let doctor = run(nobody().args(["doctor", "--format", "json"]));
+    std::fs::remove_dir_all(&dir)?;
+    let (live, doctor) = (live?, doctor?);
+    one_line(
+        &live,
+        &[
+            "Operation not permitted",
+            "sudo",
+            "CAP_BPF",
+            "sigwhy doctor",
+        ],
+    );
+    assert!(live.err[0].len() < 250, "{}", live.err[0]);
+
+    assert_eq!(doctor.status.code(), Some(3));
+    assert_eq!(doctor.err.len(), 0);
+    let report = &doctor.records()?[0];
+    assert_eq!(report["can_trace"], false);
+    let checks = report["checks"].as_array().expect("checks");
+    let hooks: Vec<_> = checks.iter().filter(|c| c["group"] == "Hooks").collect();
+    assert_eq!(hooks.len(), 1, "{hooks:?}");
+    assert!(
+        hooks[0]["detail"]
+            .as_str()
+            .is_some_and(|d| d.contains("CAP_BPF"))
+    );
+    Ok(())
+}
+
+#[test]
+fn types_that_are_none() -> Outcome {
+    for (file, words) in [
+        ("/dev/null", ["/dev/null", "empty"]),
+        ("/nonexistent", ["/nonexistent", "--btf"]),
+        ("/proc/self/exe", ["/proc/self/exe", "ELF"]),
+    ] {
+        one_line(&run(sigwhy().args(["live", "--btf", file]))?, &words);
+    }
+    Ok(())
+}
+
+#[test]
+fn a_way_to_attach_that_the_kernel_refuses() -> Outcome {
+    let said = run(sigwhy().args(["live", "-d", "1ms", "--attach", "zap=fentry"]))?;
+    if said.status.success() {
+        // This kernel has fentry.
+        return Ok(());
+    }
+    one_line(&said, &["zap", "fentry", "sigwhy doctor"]);
+    let verbose = run(sigwhy().args(["-v", "live", "-d", "1ms", "--attach", "zap=fentry"]))?;
+    let mut lines = verbose.err.clone();
+    lines.dedup();
+    assert_eq!(lines, verbose.err, "nothing is said twice");
+    assert_eq!(verbose.err[0], said.err[0]);
+    Ok(())
+}
+
+#[test]
+fn bad_usage_is_clap_s() -> Outcome {
+    for args in [
+        &["live", "--signal", "NOPE"][..],
+        &["live", "--signal", "65"],
+        &["live", "--attach", "zap=nope"],
+        &["live", "--attach", "zap"],
+        &["live", "--outcome", "lost"],
+        &["live", "--reason", "because"],
+        &["live", "--duration", "soon"],
+        &["live", "--pid", "-1"],
+        &["nope"],
+    ] {
+        let said = run(sigwhy().args(args))?;
+        assert_eq!(said.status.code(), Some(2), "{args:?}");
+        assert!(
+            said.err[0].starts_with("error: "),
+            "{args:?}: {:?}",
+            said.err
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn a_full_disk() -> Outcome {
+    let full = || File::options().write(true).open("/dev/full");
+    for args in [
+        &["doctor"][..],
+        &["doctor", "--format", "json"],
+        &["live", "--format", "json", "-c", "pidns-1"],
+        &["man"],
+        &["completions", "bash"],
+        &[],
+    ] {
+        let said = run_into(sigwhy().args(args), full()?)?;
+        one_line(&said, &["writing the output: No space left on device"]);
+    }
+    Ok(())
+}
+
+#[test]
+fn nobody_to_hear_the_errors() -> Outcome {
+    let status = sigwhy()
+        .args(["live", "-d", "1ms", "-c", "pidns-1"])
+        .stderr(File::options().write(true).open("/dev/full")?)
+        .status()?;
+    assert_eq!(status.code(), Some(0));
+    Ok(())
+}
+
+#[test]
+fn the_bare_name_shows_what_there_is_to_do() -> Outcome {
+    let said = run(&mut sigwhy())?;
+    assert_eq!(said.status.code(), Some(0));
+    assert_eq!(said.err.len(), 0);
+    let text = said.out.join("\n");
+    for word in [
+        "sigwhy live",
+        "sigwhy doctor",
+        "--help",
+        "\nHere: sigwhy can",
+    ] {
+        assert!(text.contains(word), "{word}: {text}");
+    }
+    Ok(())
+}

@@ -1,0 +1,17 @@
+//! The command line as a user meets it: the real binary, its standard output,
+//! its standard error and its exit code.
+//!
+//! The machine is never quiet: other tests make signals at the same time. So a
+//! test looks for the records of its own processes, and holds ALL records to
+//! the filter that it has set.
+
+mod doctor;
+mod endings;
+mod errors;
+mod filters;
+mod json;
+mod live;
+mod pressure;
+mod rungs;
+mod story;
+mod text;

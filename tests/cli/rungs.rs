@@ -1,0 +1,88 @@
+//! The lower rungs of the ladder tell the same story as the best.
+
+use serde_json::Value;
+
+use super::live::Live;
+use super::story::{Story, of_type};
+
+/// What must not depend on how the hooks are attached.
+fn essence(story: &Story, records: &[Value]) -> Vec<String> {
+    let names = [
+        (story.host.pid(), "host"),
+        (story.neighbour.pid(), "near"),
+        (story.init.pid(), "init"),
+        (story.inside.pid(), "inside"),
+    ];
+    let who = |pid: &Value| {
+        let known = names.iter().find(|(known, _)| *pid == *known);
+        known.map_or("-", |(_, name)| name).to_owned()
+    };
+    records
+        .iter()
+        .filter(|r| names.iter().any(|(pid, _)| r["target"]["pid"] == *pid))
+        // Who is told of a child's end, and by whom, depends on which thread
+        // reaps first.
+        .filter(|r| r["signal"]["number"] != libc::SIGCHLD)
+        .map(|r| {
+            let word = |at: &str| r.pointer(at).map_or("-".to_owned(), Value::to_string);
+            [
+                word("/type"),
+                word("/signal/number"),
+                word("/signal/code"),
+                who(&r["sender"]["pid"]),
+                word("/sender/kind"),
+                word("/sender/ns_pid").replace(&story.host.pid().to_string(), "host"),
+                who(&r["target"]["pid"]),
+                word("/target/comm"),
+                word("/target/is_init"),
+                word("/target/disposition"),
+                word("/target/unkillable"),
+                word("/result"),
+                word("/outcome"),
+                word("/reason"),
+                word("/rule"),
+                word("/forced"),
+                word("/relation"),
+                word("/scope"),
+            ]
+            .join(" ")
+        })
+        .collect()
+}
+
+#[test]
+fn raw_tracepoints_tell_the_same() -> anyhow::Result<()> {
+    let story = Story::new("cli-rung")?;
+    let inode = story.inode.to_string();
+    let args = ["-c", &inode, "--all"];
+    let best = Live::json(args)?;
+    let raw = [
+        "signal_generate=raw_tp",
+        "signal_deliver=raw_tp",
+        "sched_process_exit=raw_tp",
+        "zap=inferred_raw",
+        "oom=raw_tp",
+    ];
+    let lower = Live::json(
+        args.into_iter()
+            .chain(raw.iter().flat_map(|way| ["--attach", way])),
+    )?;
+    // The very same signals, seen by both.
+    story.tell()?;
+    story.finish()?;
+    let (best, lower) = (best.records()?, lower.records()?);
+    assert_eq!(lower[0]["hooks"]["signal_generate"], "raw_tp");
+    assert_eq!(best[0]["hooks"]["signal_generate"], "tp_btf");
+    let (expected, got) = (essence(&story, &best), essence(&story, &lower));
+    assert!(expected.len() >= 6, "{expected:#?}");
+    assert_eq!(got, expected);
+    for kind in ["zap", "exit"] {
+        let count = |records: &[Value]| of_type(records, kind).count();
+        assert_eq!((count(&best), count(&lower)), (2, 2), "{kind}");
+    }
+    let killed = |records: &[Value]| {
+        of_type(records, "zap").find_map(|zap| zap["killed"].as_array().map(Vec::len))
+    };
+    assert_eq!((killed(&best), killed(&lower)), (Some(1), Some(1)));
+    Ok(())
+}
