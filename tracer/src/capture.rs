@@ -55,6 +55,8 @@ pub struct Session {
     received: u64,
     undecodable: u64,
     lost_told: u64,
+    /// Everything up to this time has been told, and nothing after it.
+    told_until: u64,
 }
 
 /// Raw records by time.
@@ -193,6 +195,7 @@ impl Session {
             received: 0,
             undecodable: 0,
             lost_told: 0,
+            told_until: u64::MAX,
         };
         Ok((session, start))
     }
@@ -246,6 +249,7 @@ impl Session {
         let got = self.batch.index.len() - before;
         self.received += got as u64;
         self.foresee(before);
+        self.told_until = watermark;
         self.release(watermark, out);
 
         let now = Instant::now();
@@ -271,6 +275,7 @@ impl Session {
                 break;
             }
         }
+        self.told_until = u64::MAX;
         self.release(u64::MAX, out);
     }
 
@@ -289,7 +294,8 @@ impl Session {
         Ok(news.then_some(loss))
     }
 
-    /// The counters now.
+    /// The counters now, under the time up to which records have been told, so
+    /// that those still held do not come after it with an earlier one.
     ///
     /// # Errors
     /// When the kernel does not give the counters.
@@ -301,7 +307,7 @@ impl Session {
             ring_full,
         } = self.loaded.counters()?;
         Ok(Loss {
-            when: self.assembler.when(boottime()),
+            when: self.assembler.when(boottime().min(self.told_until)),
             kernel_seen: seen,
             filtered,
             submitted,

@@ -102,7 +102,8 @@ pub struct Args {
     #[arg(long)]
     pub kernel_log: bool,
 
-    /// Trace while this command runs, and end with its exit code.
+    /// Trace while this command runs, and end with its exit code. With --format
+    /// json its output goes to stderr, so that stdout has nothing but records.
     #[arg(last = true, value_name = "COMMAND")]
     pub command: Vec<std::ffi::OsString>,
 }

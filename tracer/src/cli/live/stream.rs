@@ -184,7 +184,12 @@ fn spawn(args: &Args) -> anyhow::Result<Option<Child>> {
     let [program, arguments @ ..] = args.command.as_slice() else {
         return Ok(None);
     };
-    Command::new(program)
+    let mut command = Command::new(program);
+    if args.format == Format::Json {
+        // Nothing but records on stdout.
+        command.stdout(io::stderr());
+    }
+    command
         .args(arguments)
         .spawn()
         .with_context(|| format!("cannot start {}", program.to_string_lossy().escape_debug()))
