@@ -9,13 +9,13 @@
 //! kernel's BTF; an absent field reads as zero here, and the loader has said
 //! which ability that costs.
 
-use core::marker::PhantomData;
+use core::{marker::PhantomData, mem::MaybeUninit};
 
 use aya_ebpf::{
     Global,
     helpers::{
         bpf_probe_read_kernel,
-        generated::{bpf_get_current_task, bpf_get_current_task_btf},
+        generated::{self, bpf_get_current_task, bpf_get_current_task_btf},
     },
 };
 use tracer_common::{
@@ -28,6 +28,8 @@ use crate::maps::{CSS_SET_V1_SLOT, SIGNAL_TGID_PID, SIZEOF_K_SIGACTION, SIZEOF_U
 
 /// `task->flags`: the thread is exiting.
 pub const PF_EXITING: u32 = 0x4;
+/// How deep PID namespaces nest (`MAX_PID_NS_LEVEL`).
+const MAX_PID_NS_LEVEL: u32 = 32;
 /// `signal->flags`: the whole thread group is exiting.
 pub const SIGNAL_GROUP_EXIT: u32 = 0x4;
 /// `signal->flags`, to 5.16: the group writes a core dump.
@@ -88,9 +90,19 @@ impl Read for Typed {
 impl Read for Probed {
     #[inline(always)]
     unsafe fn read<T: Copy + Default>(base: *const u8, offset: u32) -> T {
-        // SAFETY: the helper takes any address and reports a fault.
-        unsafe { bpf_probe_read_kernel(base.wrapping_add(offset as usize).cast::<T>()) }
-            .unwrap_or_default()
+        let mut value = MaybeUninit::<T>::uninit();
+        // The answer is not looked at: where the address cannot be read, the
+        // helper fills the destination with zeros. A branch for each of some
+        // hundred reads is more than the verifiers before 6.12 can walk.
+        // SAFETY: the helper takes any address, and writes all of `value`.
+        unsafe {
+            generated::bpf_probe_read_kernel(
+                value.as_mut_ptr().cast(),
+                size_of::<T>() as u32,
+                base.wrapping_add(offset as usize).cast(),
+            );
+            value.assume_init()
+        }
     }
 
     #[inline(always)]
@@ -475,13 +487,13 @@ impl<R: Read> Pid<R> {
     /// number is what counts: SIGNAL_UNKILLABLE is gone once the init dies.
     #[inline(always)]
     pub fn is_ns_init(self, level: u32) -> bool {
-        level >= 1 && level <= 32 && self.nr(level) == 1
+        (1..=MAX_PID_NS_LEVEL).contains(&level) && self.nr(level) == 1
     }
 
     /// The inode of the innermost namespace.
     #[inline(always)]
     pub fn inum(self, level: u32) -> u32 {
-        if level == 0 || level > 32 {
+        if level == 0 || level > MAX_PID_NS_LEVEL {
             return INIT_PID_NS_INUM;
         }
         field::<Probed, u32>(self.ns(level), &off::PIDNS_INUM)
@@ -491,7 +503,7 @@ impl<R: Read> Pid<R> {
     /// not visible there (`task_pid_nr_ns`).
     #[inline(always)]
     pub fn nr_in(self, level: u32, other: Self, other_level: u32) -> u32 {
-        if level < other_level || other_level > 32 {
+        if level < other_level || other_level > MAX_PID_NS_LEVEL {
             return 0;
         }
         if other_level == 0 || self.ns(other_level) as u64 == other.ns(other_level) as u64 {
@@ -508,7 +520,7 @@ impl<R: Read> Pid<R> {
     #[inline(always)]
     pub unsafe fn levels(self, out: *mut PidLevels) {
         let level = self.level();
-        let inner = if level > 32 { 0 } else { level };
+        let inner = if level > MAX_PID_NS_LEVEL { 0 } else { level };
         // SAFETY: the caller's promise; the indices stay below MAX_LEVELS.
         unsafe {
             (*out).level = level;
@@ -532,7 +544,7 @@ impl<R: Read> Pid<R> {
     /// `pid_namespace.pid_allocated` of the innermost namespace.
     #[inline(always)]
     pub fn pid_allocated(self, level: u32) -> u32 {
-        if level == 0 || level > 32 {
+        if level == 0 || level > MAX_PID_NS_LEVEL {
             return 0;
         }
         field::<Probed, u32>(self.ns(level), &off::PIDNS_PID_ALLOCATED)
@@ -546,7 +558,7 @@ impl<R: Read> Pid<R> {
     pub unsafe fn reaper(self, out: *mut Reaper) {
         let level = self.level();
         let (mut start, mut tgid, mut comm) = (0, 0, [0; 2]);
-        if level >= 1 && level <= 32 {
+        if (1..=MAX_PID_NS_LEVEL).contains(&level) {
             let reaper = pointer::<Probed>(self.ns(level), &off::PIDNS_CHILD_REAPER);
             if !reaper.is_null() {
                 let leader = pointer::<Probed>(reaper, &off::TASK_GROUP_LEADER);

@@ -2,8 +2,8 @@
 //! counters that make a loss visible.
 //!
 //! Two rings and several processors do not deliver in order. What is read is
-//! held for a moment ([`SLACK_NS`]) and sorted, so that what follows may rely on
-//! the order of causes. Memory is bounded by [`BATCH`].
+//! held for a moment (`SLACK_NS`) and sorted, so that what follows may rely on
+//! the order of causes. Memory is bounded by `BATCH`.
 //!
 //! Not here: what a fact means ([`crate::decide`]), and who wants to see it.
 

@@ -22,19 +22,26 @@ use crate::{
 
 #[btf_tracepoint(function = "signal_deliver")]
 pub fn deliver_tp_btf(ctx: BtfTracePointContext) -> u32 {
-    handle::<Typed>(ctx.arg(0), ctx.arg(1), ctx.arg(2));
+    handle::<Typed, Typed>(ctx.arg(0), ctx.arg(1), ctx.arg(2));
+    0
+}
+
+/// For kernels whose verifier takes `info` for a number, as in `signal_generate`.
+#[btf_tracepoint(function = "signal_deliver")]
+pub fn deliver_scalar_info(ctx: BtfTracePointContext) -> u32 {
+    handle::<Typed, Probed>(ctx.arg(0), ctx.arg(1), ctx.arg(2));
     0
 }
 
 #[raw_tracepoint(tracepoint = "signal_deliver")]
 pub fn deliver_raw_tp(ctx: RawTracePointContext) -> i32 {
-    handle::<Probed>(ctx.arg(0), ctx.arg(1), ctx.arg(2));
+    handle::<Probed, Probed>(ctx.arg(0), ctx.arg(1), ctx.arg(2));
     0
 }
 
 /// `TP_PROTO(int sig, struct kernel_siginfo *info, struct k_sigaction *ka)`
 #[inline(always)]
-fn handle<R: Read>(sig: u32, siginfo: *const u8, action: *const u8) {
+fn handle<R: Read, I: Read>(sig: u32, siginfo: *const u8, action: *const u8) {
     let Some(account) = Account::open(hook::SIGNAL_DELIVER) else {
         return;
     };
@@ -68,7 +75,7 @@ fn handle<R: Read>(sig: u32, siginfo: *const u8, action: *const u8) {
         let record = slot.record();
         // SAFETY: the slot's memory is ours until it is submitted; every field is written.
         let cgroups = unsafe {
-            core(
+            core::<R, I>(
                 sig,
                 siginfo,
                 class,
@@ -87,7 +94,7 @@ fn handle<R: Read>(sig: u32, siginfo: *const u8, action: *const u8) {
         slot.submit();
     } else if let Some(mut slot) = Slot::<DeliverCore>::reserve(account, ring, kind::DELIVER) {
         // SAFETY: as above.
-        unsafe { core(sig, siginfo, class, target, signal_flags, slot.record()) };
+        unsafe { core::<R, I>(sig, siginfo, class, target, signal_flags, slot.record()) };
         slot.submit();
     }
 }
@@ -97,7 +104,7 @@ fn handle<R: Read>(sig: u32, siginfo: *const u8, action: *const u8) {
 /// # Safety
 /// `out` must be valid for writes.
 #[inline(always)]
-unsafe fn core<R: Read>(
+unsafe fn core<R: Read, I: Read>(
     sig: u32,
     siginfo: *const u8,
     class: u8,
@@ -108,7 +115,7 @@ unsafe fn core<R: Read>(
     let (kind, code) = match siginfo as u64 {
         0 => (info::NOINFO, 0),
         1 => (info::PRIV, 0x80),
-        _ => (info::POINTER, kernel::siginfo_code::<R>(siginfo)),
+        _ => (info::POINTER, kernel::siginfo_code::<I>(siginfo)),
     };
     let mut facts = 0;
     if target.ptraced() {

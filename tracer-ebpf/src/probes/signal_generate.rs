@@ -26,7 +26,21 @@ const IGNORED: u32 = 1;
 
 #[btf_tracepoint(function = "signal_generate")]
 pub fn generate_tp_btf(ctx: BtfTracePointContext) -> u32 {
-    handle::<Typed>(&Args {
+    handle::<Typed, Typed>(&Args {
+        sig: ctx.arg(0),
+        info: ctx.arg(1),
+        target: ctx.arg(2),
+        group: ctx.arg(3),
+        result: ctx.arg(4),
+    });
+    0
+}
+
+/// For kernels (7.x) whose verifier knows that `info` may be 0 or 1, and takes it
+/// for a number.
+#[btf_tracepoint(function = "signal_generate")]
+pub fn generate_scalar_info(ctx: BtfTracePointContext) -> u32 {
+    handle::<Typed, Probed>(&Args {
         sig: ctx.arg(0),
         info: ctx.arg(1),
         target: ctx.arg(2),
@@ -38,7 +52,7 @@ pub fn generate_tp_btf(ctx: BtfTracePointContext) -> u32 {
 
 #[raw_tracepoint(tracepoint = "signal_generate")]
 pub fn generate_raw_tp(ctx: RawTracePointContext) -> i32 {
-    handle::<Probed>(&Args {
+    handle::<Probed, Probed>(&Args {
         sig: ctx.arg(0),
         info: ctx.arg(1),
         target: ctx.arg(2),
@@ -70,8 +84,9 @@ struct Seen<R> {
     extra_bits: u16,
 }
 
+/// `R` reads what the kernel's types lead to, `I` reads the siginfo.
 #[inline(always)]
-fn handle<R: Read>(args: &Args) {
+fn handle<R: Read, I: Read>(args: &Args) {
     let Some(account) = Account::open(hook::SIGNAL_GENERATE) else {
         return;
     };
@@ -124,10 +139,10 @@ fn handle<R: Read>(args: &Args) {
         || (fatal && level > 0);
     let ring = if matters { Ring::Matters } else { Ring::Rest };
     if matters || level > 0 || sender_level > 0 || maps::gate(gate::CGROUPS) {
-        full(args, &seen, account, ring);
+        full::<R, I>(args, &seen, account, ring);
     } else if let Some(mut slot) = Slot::<SignalCore>::reserve(account, ring, kind::SIGNAL) {
         // SAFETY: the slot's memory is ours until it is submitted.
-        unsafe { core(args, &seen, slot.record()) };
+        unsafe { core::<R, I>(args, &seen, slot.record()) };
         slot.submit();
     }
 }
@@ -150,14 +165,14 @@ fn tells_of_zap<R: Read>(args: &Args) -> bool {
 }
 
 #[inline(always)]
-fn full<R: Read>(args: &Args, seen: &Seen<R>, account: Account, ring: Ring) {
+fn full<R: Read, I: Read>(args: &Args, seen: &Seen<R>, account: Account, ring: Ring) {
     let Some(mut slot) = Slot::<SignalFull>::reserve(account, ring, kind::SIGNAL_FULL) else {
         return;
     };
     let record = slot.record();
     // SAFETY: the slot's memory is ours until it is submitted; every field is written.
     let cgroups = unsafe {
-        core(args, seen, (&raw mut (*record).core).cast());
+        core::<R, I>(args, seen, (&raw mut (*record).core).cast());
         seen.target_pid.levels(&raw mut (*record).target_pid);
         seen.sender_pid.levels(&raw mut (*record).sender_pid);
         seen.target.cgroups(&raw mut (*record).target_cgroups);
@@ -183,13 +198,13 @@ fn full<R: Read>(args: &Args, seen: &Seen<R>, account: Account, ring: Ring) {
 /// # Safety
 /// `out` must be valid for writes.
 #[inline(always)]
-unsafe fn core<R: Read>(args: &Args, seen: &Seen<R>, out: *mut SignalCore) {
+unsafe fn core<R: Read, I: Read>(args: &Args, seen: &Seen<R>, out: *mut SignalCore) {
     let sig = args.sig;
     let (class, code) = match args.info as u64 {
         0 => (info::NOINFO, 0),
         // SI_KERNEL
         1 => (info::PRIV, 0x80),
-        _ => (info::POINTER, kernel::siginfo_code::<R>(args.info)),
+        _ => (info::POINTER, kernel::siginfo_code::<I>(args.info)),
     };
     let mask = signals::mask(sig);
     let mut facts = seen.extra_bits;

@@ -25,13 +25,13 @@ use crate::{
 
 #[fentry(function = "zap_pid_ns_processes")]
 pub fn zap_fentry(_ctx: FEntryContext) -> u32 {
-    step::<Typed>(hook::ZAP_ENTER, zap::ENTER);
+    step::<Probed>(hook::ZAP_ENTER, zap::ENTER);
     0
 }
 
 #[fexit(function = "zap_pid_ns_processes")]
 pub fn zap_fexit(_ctx: FExitContext) -> u32 {
-    step::<Typed>(hook::ZAP_LEAVE, zap::LEAVE);
+    step::<Probed>(hook::ZAP_LEAVE, zap::LEAVE);
     0
 }
 

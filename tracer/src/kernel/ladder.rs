@@ -35,11 +35,12 @@ pub struct Rung {
 }
 
 impl Rung {
-    /// What records call it: the attach type of an inferred zap does not matter
-    /// to who reads it.
+    /// What records call it: how an inferred zap or a siginfo is read does not
+    /// matter to whoever reads the record.
     pub fn shown(&self) -> &'static str {
         match self.id {
             "inferred_raw" => "inferred",
+            "tp_btf_scalar_info" => "tp_btf",
             id => id,
         }
     }
@@ -78,6 +79,10 @@ pub const HOOKS: &[Hook] = &[
                 &[program("generate_tp_btf", TpBtf("signal_generate"))],
             ),
             rung(
+                "tp_btf_scalar_info",
+                &[program("generate_scalar_info", TpBtf("signal_generate"))],
+            ),
+            rung(
                 "raw_tp",
                 &[program("generate_raw_tp", RawTp("signal_generate"))],
             ),
@@ -91,6 +96,10 @@ pub const HOOKS: &[Hook] = &[
             rung(
                 "tp_btf",
                 &[program("deliver_tp_btf", TpBtf("signal_deliver"))],
+            ),
+            rung(
+                "tp_btf_scalar_info",
+                &[program("deliver_scalar_info", TpBtf("signal_deliver"))],
             ),
             rung(
                 "raw_tp",
@@ -123,7 +132,7 @@ pub const HOOKS: &[Hook] = &[
                 &[
                     program("zap_fentry", Fentry("zap_pid_ns_processes")),
                     program("zap_fexit", Fexit("zap_pid_ns_processes")),
-                    program("wait_tp_btf", TpBtf("sched_process_wait")),
+                    program("wait_raw_tp", RawTp("sched_process_wait")),
                 ],
             ),
             rung(

@@ -1,7 +1,7 @@
 //! `sigwhy live`: signals of containers as they happen.
 //!
-//! The command line and its story; the options' meaning is in [`plan`], the
-//! loop in [`stream`].
+//! The command line and its story; the options' meaning is in `plan`, the
+//! loop in `stream`.
 
 use std::{path::PathBuf, process::ExitCode};
 
