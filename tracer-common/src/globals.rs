@@ -29,6 +29,9 @@ pub mod gate {
     pub const INITS_ONLY: u32 = 1 << 2;
     /// Consult the `FILTER_PIDS` map.
     pub const PIDS: u32 = 1 << 3;
+    /// Some of the wanted pids are wanted as targets; without it what has no
+    /// sender (a delivery, an exit) is not filtered by pid.
+    pub const TARGET_PIDS: u32 = 1 << 8;
     /// Consult the `FILTER_PID_NS` map.
     pub const PID_NS: u32 = 1 << 4;
     /// Consult the `FILTER_CGROUPS` map.

@@ -49,7 +49,6 @@ macro_rules! for_each_offset {
             UPID_NS: "upid" ["ns"] required;
             PIDNS_INUM: "pid_namespace" ["ns.inum"] required;
             PIDNS_ID: "pid_namespace" ["ns.ns_id"] pid_namespace_id;
-            PIDNS_LEVEL: "pid_namespace" ["level"] required;
             PIDNS_CHILD_REAPER: "pid_namespace" ["child_reaper"] container_init;
             PIDNS_PID_ALLOCATED: "pid_namespace" ["pid_allocated"] zap_progress;
             SIGINFO_CODE: "kernel_siginfo" ["si_code"] required;

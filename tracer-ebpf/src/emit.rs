@@ -19,7 +19,9 @@ use crate::maps::{COUNTERS, MATTERS, REST, WAKE};
 
 /// Adds 1 to a counter of this processor. Atomic although the slot is the
 /// processor's own, where another run may come between a plain load and its
-/// store: the signal hooks fire under siglock with interrupts off and need not.
+/// store. The signal hooks need not: they fire under siglock with interrupts off,
+/// and where siglock sleeps (PREEMPT_RT) the kernel lets no program run twice on
+/// a processor.
 macro_rules! add_one {
     ($hook:expr, $slot:expr) => {{
         let slot: *mut u64 = $slot;

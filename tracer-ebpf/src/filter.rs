@@ -25,24 +25,38 @@ pub fn wants_result(result: u32) -> bool {
     RESULT_SET.load() & (1 << (result & 31)) != 0
 }
 
-/// Whether a target is wanted, given its place; `sender_level` is 0 where there
-/// is no sender.
+/// Where a sender is, for a target's filters.
+#[derive(Clone, Copy)]
+pub struct From {
+    pub level: u32,
+    pub tgid: u32,
+}
+
+/// Whether a target is wanted, given its place; a delivery and an exit have no
+/// sender.
 #[inline(always)]
 pub fn wants_target<R: Read>(
     pid: Pid<R>,
     level: u32,
     is_init: bool,
     tgid: u32,
-    sender_level: u32,
-    sender_tgid: u32,
+    sender: Option<From>,
 ) -> bool {
-    if level == 0 && sender_level == 0 && !maps::gate(gate::HOST) {
+    let from_host = match sender {
+        Some(sender) => sender.level == 0,
+        None => true,
+    };
+    if level == 0 && from_host && !maps::gate(gate::HOST) {
         return false;
     }
     if maps::gate(gate::INITS_ONLY) && !is_init {
         return false;
     }
-    if maps::gate(gate::PIDS) && !wants_pids(tgid, sender_tgid) {
+    let by_pid = match sender {
+        Some(_) => maps::gate(gate::PIDS),
+        None => maps::gate(gate::TARGET_PIDS),
+    };
+    if by_pid && !wants_pids(tgid, sender) {
         return false;
     }
     if maps::gate(gate::PID_NS) {
@@ -56,11 +70,18 @@ pub fn wants_target<R: Read>(
 }
 
 #[inline(always)]
-fn wants_pids(target: u32, sender: u32) -> bool {
-    // SAFETY: the values are plain bytes that the loader may change at any time.
-    let (as_target, as_sender) = unsafe { (FILTER_PIDS.get(&target), FILTER_PIDS.get(&sender)) };
-    as_target.is_some_and(|want| want & WANT_TARGET != 0)
-        || as_sender.is_some_and(|want| want & WANT_SENDER != 0)
+fn wants_pids(target: u32, sender: Option<From>) -> bool {
+    // SAFETY: the value is a plain byte that the loader may change at any time.
+    if unsafe { FILTER_PIDS.get(&target) }.is_some_and(|want| want & WANT_TARGET != 0) {
+        return true;
+    }
+    match sender {
+        // SAFETY: as above.
+        Some(From { tgid, .. }) => {
+            unsafe { FILTER_PIDS.get(&tgid) }.is_some_and(|want| want & WANT_SENDER != 0)
+        }
+        None => false,
+    }
 }
 
 /// Whether a cgroup is wanted: consulted after the ids have been read.

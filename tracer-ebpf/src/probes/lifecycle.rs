@@ -58,11 +58,11 @@ fn handle<R: Read>(task: *const u8, group_dead: Option<u64>) {
     let signal = task.signal();
     let pid = task.pid();
     let level = pid.level();
-    if level == 0 && !maps::gate(gate::NOISE) {
+    if level == 0 && !maps::gate(gate::NOISE) && !maps::gate(gate::TARGET_PIDS) {
         return account.filtered();
     }
     let is_init = pid.is_ns_init(level);
-    if !is_init && !filter::wants_target(pid, level, is_init, task.tgid(), 0, 0) {
+    if !is_init && !filter::wants_target(pid, level, is_init, task.tgid(), None) {
         return account.filtered();
     }
     let ring = if is_init { Ring::Matters } else { Ring::Rest };

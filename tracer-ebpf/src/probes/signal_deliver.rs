@@ -16,7 +16,7 @@ use tracer_common::{
 use crate::{
     emit::{Account, Ring, Slot},
     filter,
-    kernel::{self, Probed, Read, SIGNAL_GROUP_EXIT, Task, Typed},
+    kernel::{self, Probed, Read, Task, Typed},
     maps,
 };
 
@@ -52,17 +52,16 @@ fn handle<R: Read, I: Read>(sig: u32, siginfo: *const u8, action: *const u8) {
     let signal = target.signal();
     let signal_flags = signal.flags();
     // Every thread of a dying group takes a SIGKILL without a siginfo, whatever
-    // ended the group.
-    let group_exit = sig == signals::SIGKILL
-        && siginfo as u64 == u64::from(info::NOINFO)
-        && signal_flags & SIGNAL_GROUP_EXIT != 0;
+    // ended the group; so does every other thread at execve.
+    let info_class = kernel::info_class(siginfo);
+    let group_exit = sig == signals::SIGKILL && info_class == info::NOINFO;
     if group_exit && !maps::gate(gate::NOISE) {
         return account.filtered();
     }
     let pid = target.pid();
     let level = pid.level();
     let is_init = pid.is_ns_init(level);
-    if !filter::wants_target(pid, level, is_init, target.tgid(), 0, 0) {
+    if !filter::wants_target(pid, level, is_init, target.tgid(), None) {
         return account.filtered();
     }
     let class = kernel::action_class::<R>(action);
@@ -77,7 +76,7 @@ fn handle<R: Read, I: Read>(sig: u32, siginfo: *const u8, action: *const u8) {
         let cgroups = unsafe {
             core::<R, I>(
                 sig,
-                siginfo,
+                (info_class, siginfo),
                 class,
                 target,
                 signal_flags,
@@ -94,7 +93,16 @@ fn handle<R: Read, I: Read>(sig: u32, siginfo: *const u8, action: *const u8) {
         slot.submit();
     } else if let Some(mut slot) = Slot::<DeliverCore>::reserve(account, ring, kind::DELIVER) {
         // SAFETY: as above.
-        unsafe { core::<R, I>(sig, siginfo, class, target, signal_flags, slot.record()) };
+        unsafe {
+            core::<R, I>(
+                sig,
+                (info_class, siginfo),
+                class,
+                target,
+                signal_flags,
+                slot.record(),
+            )
+        };
         slot.submit();
     }
 }
@@ -106,17 +114,12 @@ fn handle<R: Read, I: Read>(sig: u32, siginfo: *const u8, action: *const u8) {
 #[inline(always)]
 unsafe fn core<R: Read, I: Read>(
     sig: u32,
-    siginfo: *const u8,
+    (info_class, siginfo): (u8, *const u8),
     class: u8,
     target: Task<R>,
     signal_flags: u32,
     out: *mut DeliverCore,
 ) {
-    let (kind, code) = match siginfo as u64 {
-        0 => (info::NOINFO, 0),
-        1 => (info::PRIV, 0x80),
-        _ => (info::POINTER, kernel::siginfo_code::<I>(siginfo)),
-    };
     let mut facts = 0;
     if target.ptraced() {
         facts |= bits::PTRACED;
@@ -124,9 +127,9 @@ unsafe fn core<R: Read, I: Read>(
     let signal = target.signal();
     // SAFETY: the caller's promise; every field but the header is written.
     unsafe {
-        (*out).code = code;
+        (*out).code = kernel::si_code::<I>(info_class, siginfo);
         (*out).sig = sig as u8;
-        (*out).info = kind;
+        (*out).info = info_class;
         (*out).handler = class;
         (*out)._pad = 0;
         target.describe(&raw mut (*out).target);

@@ -82,6 +82,7 @@ struct Seen<R> {
     signal_flags: u32,
     group_exit_code: u32,
     extra_bits: u16,
+    carries_zap: bool,
 }
 
 /// `R` reads what the kernel's types lead to, `I` reads the siginfo.
@@ -113,8 +114,10 @@ fn handle<R: Read, I: Read>(args: &Args) {
             level,
             is_init,
             target.tgid(),
-            sender_level,
-            sender.tgid(),
+            Some(filter::From {
+                level: sender_level,
+                tgid: sender.tgid(),
+            }),
         );
     if !wanted && !carries_zap {
         return account.filtered();
@@ -130,6 +133,7 @@ fn handle<R: Read, I: Read>(args: &Args) {
         signal_flags: signal.flags(),
         group_exit_code: signal.group_exit_code(),
         extra_bits: if wanted { 0 } else { bits::BYPASS },
+        carries_zap,
     };
     let fatal = seen.signal_flags & SIGNAL_GROUP_EXIT != 0 && seen.group_exit_code == sig;
     let dropped = args.result == IGNORED && !signals::contains(signals::DEFAULT_IGNORE, sig);
@@ -153,13 +157,17 @@ fn handle<R: Read, I: Read>(args: &Args) {
 #[inline(always)]
 fn tells_of_zap<R: Read>(args: &Args) -> bool {
     if args.sig == signals::SIGKILL {
-        return args.info as u64 == u64::from(info::PRIV)
+        return kernel::info_class(args.info) == info::PRIV
             && kernel::current_flags::<R>() & PF_EXITING != 0;
     }
     if args.sig == signals::SIGCHLD {
         let tgid = kernel::tgid_of::<R>(R::current());
-        // SAFETY: the value is not used.
-        return unsafe { ZAPPING.get(&tgid) }.is_some();
+        // SAFETY: the value is copied at once.
+        let Some(start) = (unsafe { ZAPPING.get(&tgid) }).copied() else {
+            return false;
+        };
+        // The number may be another process's by now.
+        return start == Task::<R>::current().start();
     }
     false
 }
@@ -188,7 +196,11 @@ fn full<R: Read, I: Read>(args: &Args, seen: &Seen<R>, account: Account, ring: R
         (*record).target_cgroups
     };
     if seen.extra_bits == 0 && !filter::wants_cgroups(cgroups.v2, cgroups.v1) {
-        return slot.discard();
+        if !seen.carries_zap {
+            return slot.discard();
+        }
+        // SAFETY: as above.
+        unsafe { (*record).core.bits |= bits::BYPASS };
     }
     slot.submit();
 }
@@ -200,12 +212,7 @@ fn full<R: Read, I: Read>(args: &Args, seen: &Seen<R>, account: Account, ring: R
 #[inline(always)]
 unsafe fn core<R: Read, I: Read>(args: &Args, seen: &Seen<R>, out: *mut SignalCore) {
     let sig = args.sig;
-    let (class, code) = match args.info as u64 {
-        0 => (info::NOINFO, 0),
-        // SI_KERNEL
-        1 => (info::PRIV, 0x80),
-        _ => (info::POINTER, kernel::siginfo_code::<I>(args.info)),
-    };
+    let class = kernel::info_class(args.info);
     let mask = signals::mask(sig);
     let mut facts = seen.extra_bits;
     if seen.target.blocked() & mask != 0 {
@@ -223,7 +230,7 @@ unsafe fn core<R: Read, I: Read>(args: &Args, seen: &Seen<R>, out: *mut SignalCo
     let handler = seen.target.handler_class(sig);
     // SAFETY: the caller's promise; every field but the header is written.
     unsafe {
-        (*out).code = code;
+        (*out).code = kernel::si_code::<I>(class, args.info);
         (*out).sig = sig as u8;
         (*out).result = args.result as u8;
         (*out).info = class;

@@ -118,6 +118,11 @@ fn free<R: Read>(task: *const u8) {
     let Some(account) = Account::open(hook::SCHED_PROCESS_FREE) else {
         return;
     };
+    // Every thread is released by itself, an init's others while it still zaps;
+    // the leader is the last.
+    if !kernel::is_leader::<R>(task) {
+        return account.filtered();
+    }
     let tgid = kernel::tgid_of::<R>(task);
     // SAFETY: the value is copied at once.
     let Some(start) = (unsafe { ZAPPING.get(&tgid) }).copied() else {

@@ -141,6 +141,9 @@ pub const HOOKS: &[Hook] = &[
                     program("zap_kprobe", Kprobe("zap_pid_ns_processes")),
                     program("zap_kretprobe", Kretprobe("zap_pid_ns_processes")),
                     program("wait_raw_tp", RawTp("sched_process_wait")),
+                    // A kretprobe misses returns when many zaps sleep at once:
+                    // the release of the init makes up for it.
+                    program("free_raw_tp", RawTp("sched_process_free")),
                 ],
             ),
             rung(

@@ -60,6 +60,7 @@ impl Plan {
             (args.all, gate::NOISE),
             (args.inits, gate::INITS_ONLY),
             (!pids.is_empty(), gate::PIDS),
+            (!args.pid.is_empty(), gate::TARGET_PIDS),
             (!pid_ns.is_empty(), gate::PID_NS),
         ] {
             if on {
@@ -185,7 +186,7 @@ mod tests {
             plan.pids,
             [(5, WANT_TARGET | WANT_SENDER), (6, WANT_SENDER)]
         );
-        assert_eq!(plan.load.gates, gate::HOST | gate::PIDS);
+        assert_eq!(plan.load.gates, gate::HOST | gate::PIDS | gate::TARGET_PIDS);
     }
 
     #[test]
