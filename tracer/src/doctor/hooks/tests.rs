@@ -30,7 +30,7 @@ fn probed(id: &str, results: &[Result<Option<u32>, Why<'_>>]) -> ProbedHook {
 
 #[test]
 fn the_best_rung_is_chosen_and_the_others_named() {
-    let check = hook(&probed("signal_generate", &[Ok(Some(1234)), Ok(None)]));
+    let check = hook(&probed("sched_process_exit", &[Ok(Some(1234)), Ok(None)]));
     assert_eq!(check.status, Status::Ok);
     assert_eq!(
         check.detail,
@@ -62,7 +62,7 @@ fn a_worse_rung_says_why_not_the_better() {
             .remedy
             .is_some_and(|remedy| remedy.contains("CONFIG_KPROBES"))
     );
-    let check = hook(&probed("signal_deliver", &[eperm, Ok(Some(7))]));
+    let check = hook(&probed("signal_deliver", &[eperm, eperm, Ok(Some(7))]));
     assert_eq!(check.status, Status::Info);
     assert!(check.detail.starts_with("raw_tp (7 "));
 }
@@ -73,7 +73,7 @@ fn no_rung_fails_only_where_the_hook_is_required() {
         "not loaded",
         Some("R1 invalid mem access\n  processed 9 insns"),
     ));
-    let required = hook(&probed("signal_generate", &[log, log]));
+    let required = hook(&probed("signal_generate", &[log, log, log]));
     assert_eq!(required.status, Status::Fail);
     assert!(
         required
