@@ -99,7 +99,10 @@ fn by_sender() -> Outcome {
     assert_eq!(story.to(&story.neighbour, &records), ["SIGUSR1 handler"]);
     let stranger = |r: &&Value| r["sender"]["pid"] != story.host.pid();
     assert_eq!(of_type(&records, "signal").find(stranger), None);
-    assert_eq!(stray(&records, |r| r["type"] == "signal"), None);
+    let sent: Vec<_> = of_type(&records, "signal").map(|r| &r["mono_ns"]).collect();
+    let follows = |r: &Value| r["type"] == "signal" || sent.contains(&&r["generated_mono_ns"]);
+    assert_eq!(stray(&records, follows), None);
+    assert!(of_type(&records, "deliver").count() > 0, "handlers ran");
     Ok(())
 }
 

@@ -72,6 +72,14 @@ impl View {
                 by_decision(signal.outcome, signal.reason)
                     && self.in_container(signal.target.process.container.as_deref())
             }
+            // A delivery knows no sender: of a sender's signals it is where it
+            // follows one that was seen, since only that sender's were.
+            Record::Deliver(deliver)
+                if self.ends_of.as_ref().is_some_and(Vec::is_empty)
+                    && deliver.generated_mono_ns.is_none() =>
+            {
+                false
+            }
             Record::Deliver(deliver) => {
                 by_decision(deliver.outcome, deliver.reason)
                     && self.in_container(deliver.target.process.container.as_deref())
