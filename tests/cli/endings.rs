@@ -1,5 +1,6 @@
 //! How `live` ends, and with which exit code.
 
+use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -7,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use nix::sys::signal::Signal::{SIGINT, SIGTERM};
 
-use super::live::{Live, ended, run, sigwhy};
+use super::live::{Live, ended, run, run_into, sigwhy};
 use super::story::{Story, of_type};
 
 type Outcome = anyhow::Result<()>;
@@ -142,5 +143,23 @@ fn ctrl_c_and_sigterm_after_something_came() -> Outcome {
         );
         assert!(err.contains(&format!("pidns-{}", story.inode)), "{err}");
     }
+    Ok(())
+}
+
+#[test]
+fn a_full_disk_starts_no_command() -> Outcome {
+    let full = File::options().write(true).open("/dev/full")?;
+    let said = run_into(
+        sigwhy()
+            .args(["live", "--format", "json"])
+            .args(NOTHING)
+            .args(["--", "sh", "-c", "echo started >&2"]),
+        full,
+    )?;
+    assert_eq!(said.status.code(), Some(1));
+    assert_eq!(
+        said.err,
+        ["sigwhy: writing the output: No space left on device"]
+    );
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! `sigwhy live`: signals of containers as they happen.
 //!
 //! The command line and its story; the options' meaning is in `plan`, the
-//! loop in `stream`.
+//! loop in `stream`, its end in `ending`, and the thread that writes in `writer`.
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -13,9 +13,11 @@ use crate::{
     output::color::Color,
 };
 
+mod ending;
 mod plan;
 mod stream;
 mod tally;
+mod writer;
 
 /// Show signals as the kernel decides about them.
 ///
