@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::{signal::unix::Signal, time::sleep};
+use tokio::{process::Child, signal::unix::Signal, time::sleep};
 
 use super::writer::Queue;
 
@@ -26,10 +26,11 @@ pub enum End {
 }
 
 impl End {
-    /// 0, the command's own, or 130 where it was interrupted before anything came.
-    pub fn exit_code(&self, signals: u64) -> ExitCode {
+    /// 0, the command's own, or 130 where it was interrupted before anything
+    /// came. A command that still runs has no code yet: that is 0.
+    pub fn exit_code(&self, signals: u64, still_runs: bool) -> ExitCode {
         match self {
-            Self::Interrupted if signals == 0 => ExitCode::from(130),
+            Self::Interrupted if signals == 0 && !still_runs => ExitCode::from(130),
             Self::Interrupted | Self::Enough => ExitCode::SUCCESS,
             Self::Command(status) => {
                 let code = status
@@ -40,6 +41,14 @@ impl End {
             }
         }
     }
+}
+
+/// The pid of the command, if it has not ended.
+pub fn running(child: &mut Option<Child>) -> Option<u32> {
+    let child = child.as_mut()?;
+    // Reaps it if it has just ended; after that it has no pid.
+    let _ = child.try_wait();
+    child.id()
 }
 
 /// Waits for what is queued to be written: as long as it takes, unless it was

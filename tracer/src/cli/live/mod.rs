@@ -106,6 +106,9 @@ pub struct Args {
 
     /// Trace while this command runs, and end with its exit code. With --format
     /// json its output goes to stderr, so that stdout has nothing but records.
+    /// The first Ctrl-C is left to the command. What ends tracing before it
+    /// (--duration, --count, a second Ctrl-C, SIGTERM) lets it run on, says so,
+    /// and exits with 0.
     #[arg(last = true, value_name = "COMMAND")]
     pub command: Vec<std::ffi::OsString>,
 }

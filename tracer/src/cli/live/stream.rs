@@ -1,6 +1,7 @@
 //! The loop of `sigwhy live`: session to view to sink, until something ends it.
 
 use std::{
+    ffi::OsStr,
     io::{self, IsTerminal as _, Write},
     process::{ExitCode, ExitStatus},
 };
@@ -14,7 +15,7 @@ use tokio::{
 
 use super::{
     Args, Format,
-    ending::{End, Patience},
+    ending::{End, Patience, running},
     plan::Plan,
     tally::Counts,
     writer::{Queue, Writer},
@@ -70,8 +71,8 @@ pub async fn run(args: &Args, plan: &Plan) -> anyhow::Result<ExitCode> {
     // signals could not be written is not started.
     tokio::select! {
         biased;
-        _ = terminate.recv() => return Ok(End::Interrupted.exit_code(0)),
-        _ = interrupt.recv() => return Ok(End::Interrupted.exit_code(0)),
+        _ = terminate.recv() => return Ok(End::Interrupted.exit_code(0, false)),
+        _ = interrupt.recv() => return Ok(End::Interrupted.exit_code(0, false)),
         written = async {
             let _ = err_queue.below(0).await;
             queue.below(0).await
@@ -163,11 +164,16 @@ pub async fn run(args: &Args, plan: &Plan) -> anyhow::Result<ExitCode> {
     if !patience.until(&queue, 0).await.context(cli::WRITING)? {
         say(&mut err, &unwritten(queue.unwritten(), unread));
     }
+    let still_runs = running(&mut child);
+    if let (Some(pid), Some(program)) = (still_runs, args.command.first()) {
+        let name = shown_name(program);
+        say(&mut err, &format!("sigwhy: {name} (pid {pid}) still runs"));
+    }
     let _ = patience.until(&err_queue, 0).await;
     if patience.over {
         let _ = timeout(LAST_WORD, err_queue.below(0)).await;
     }
-    Ok(end.exit_code(counts.signals))
+    Ok(end.exit_code(counts.signals, still_runs.is_some()))
 }
 
 /// Waits for something to read and for room to write it, or for an error of
@@ -250,8 +256,12 @@ fn spawn(args: &Args) -> anyhow::Result<Option<Child>> {
     command
         .args(arguments)
         .spawn()
-        .with_context(|| format!("cannot start {}", program.to_string_lossy().escape_debug()))
+        .with_context(|| format!("cannot start {}", shown_name(program)))
         .map(Some)
+}
+
+fn shown_name(program: &OsStr) -> String {
+    program.to_string_lossy().escape_debug().to_string()
 }
 
 async fn wait(child: &mut Option<Child>) -> io::Result<ExitStatus> {
