@@ -130,6 +130,20 @@ fn ctrl_c_before_anything_came() -> Outcome {
 }
 
 #[test]
+fn ctrl_c_after_something_came_that_is_no_signal() -> Outcome {
+    let story = Story::new("cli-deliv")?;
+    let inode = story.inode.to_string();
+    // No signal is `handled` when it is sent.
+    let live = Live::json(["--all", "--outcome", "handled", "-c", &inode])?;
+    story.tell()?;
+    live.record(|record| record["type"] == "deliver")?;
+    let said = live.end()?;
+    assert_eq!(said.status.code(), Some(0));
+    assert_eq!(of_type(&said.records()?, "signal").count(), 0);
+    Ok(())
+}
+
+#[test]
 fn ctrl_c_and_sigterm_after_something_came() -> Outcome {
     for signal in [SIGINT, SIGTERM] {
         let story = Story::new("cli-ctrlc")?;

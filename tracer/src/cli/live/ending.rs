@@ -26,11 +26,12 @@ pub enum End {
 }
 
 impl End {
-    /// 0, the command's own, or 130 where it was interrupted before anything
-    /// came. A command that still runs has no code yet: that is 0.
-    pub fn exit_code(&self, signals: u64, still_runs: bool) -> ExitCode {
+    /// 0, the command's own, or 130 where it was interrupted before any of the
+    /// `shown` records came, of whatever type. A command that still runs has no
+    /// code yet: that is 0.
+    pub fn exit_code(&self, shown: u64, still_runs: bool) -> ExitCode {
         match self {
-            Self::Interrupted if signals == 0 && !still_runs => ExitCode::from(130),
+            Self::Interrupted if shown == 0 && !still_runs => ExitCode::from(130),
             Self::Interrupted | Self::Enough => ExitCode::SUCCESS,
             Self::Command(status) => {
                 let code = status

@@ -173,7 +173,7 @@ pub async fn run(args: &Args, plan: &Plan) -> anyhow::Result<ExitCode> {
     if patience.over {
         let _ = timeout(LAST_WORD, err_queue.below(0)).await;
     }
-    Ok(end.exit_code(counts.signals, still_runs.is_some()))
+    Ok(end.exit_code(counts.shown, still_runs.is_some()))
 }
 
 /// Waits for something to read and for room to write it, or for an error of
