@@ -1,13 +1,17 @@
 //! How `live` ends, and with which exit code.
 
+use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use nix::sys::signal::Signal::{SIGINT, SIGTERM};
+use nix::sys::signal::Signal::{SIGINT, SIGKILL, SIGTERM};
+use nix::sys::signal::kill;
+use nix::unistd::Pid;
 
-use super::live::{Live, ended, run, sigwhy};
+use super::live::{Live, Said, ended, run, run_into, sigwhy};
 use super::story::{Story, of_type};
 
 type Outcome = anyhow::Result<()>;
@@ -126,6 +130,20 @@ fn ctrl_c_before_anything_came() -> Outcome {
 }
 
 #[test]
+fn ctrl_c_after_something_came_that_is_no_signal() -> Outcome {
+    let story = Story::new("cli-deliv")?;
+    let inode = story.inode.to_string();
+    // No signal is `handled` when it is sent.
+    let live = Live::json(["--all", "--outcome", "handled", "-c", &inode])?;
+    story.tell()?;
+    live.record(|record| record["type"] == "deliver")?;
+    let said = live.end()?;
+    assert_eq!(said.status.code(), Some(0));
+    assert_eq!(of_type(&said.records()?, "signal").count(), 0);
+    Ok(())
+}
+
+#[test]
 fn ctrl_c_and_sigterm_after_something_came() -> Outcome {
     for signal in [SIGINT, SIGTERM] {
         let story = Story::new("cli-ctrlc")?;
@@ -143,4 +161,80 @@ fn ctrl_c_and_sigterm_after_something_came() -> Outcome {
         assert!(err.contains(&format!("pidns-{}", story.inode)), "{err}");
     }
     Ok(())
+}
+
+#[test]
+fn a_full_disk_starts_no_command() -> Outcome {
+    let full = File::options().write(true).open("/dev/full")?;
+    let said = run_into(
+        sigwhy()
+            .args(["live", "--format", "json"])
+            .args(NOTHING)
+            .args(["--", "sh", "-c", "echo started >&2"]),
+        full,
+    )?;
+    assert_eq!(said.status.code(), Some(1));
+    assert_eq!(
+        said.err,
+        ["sigwhy: writing the output: No space left on device"]
+    );
+    Ok(())
+}
+
+/// A command that outlives the tracing, hears no Ctrl-C, and does not hold the
+/// pipes that a test reads to their ends.
+const LONG: [&str; 4] = [
+    "--",
+    "sh",
+    "-c",
+    "trap '' INT; exec sleep 60 >/dev/null 2>&1",
+];
+
+/// The command of which it said that it still runs, as the last of its words;
+/// it does, until here.
+fn still_runs(said: &Said) -> Outcome {
+    assert_eq!(said.status.code(), Some(0), "{:?}", said.err);
+    let last = said.err.last().context("it says something")?;
+    let pid: i32 = last
+        .strip_prefix("sigwhy: sh (pid ")
+        .and_then(|rest| rest.strip_suffix(") still runs"))
+        .with_context(|| last.clone())?
+        .parse()?;
+    kill(Pid::from_raw(pid), SIGKILL).context("it does not run")
+}
+
+#[test]
+fn by_time_while_the_command_still_runs() -> Outcome {
+    let args = ["live", "-d", "500ms"];
+    still_runs(&run(sigwhy().args(args).args(NOTHING).args(LONG))?)
+}
+
+#[test]
+fn by_count_while_the_command_still_runs() -> Outcome {
+    let story = Story::new("cli-count2")?;
+    let inode = story.inode.to_string();
+    let live = Live::text(["-n", "1", "-c", &inode].iter().chain(&LONG))?;
+    story.tell()?;
+    let said = live.wait()?;
+    assert_eq!(said.out.len(), 1, "{:?}", said.out);
+    still_runs(&said)
+}
+
+#[test]
+fn by_signals_while_the_command_still_runs() -> Outcome {
+    // The `start` record comes just before the command.
+    let soon = Duration::from_millis(300);
+    let live = Live::json(NOTHING.iter().chain(&LONG))?;
+    thread::sleep(soon);
+    live.signal(SIGTERM)?;
+    still_runs(&live.wait()?)?;
+
+    let live = Live::json(NOTHING.iter().chain(&LONG))?;
+    thread::sleep(soon);
+    live.signal(SIGINT)?;
+    thread::sleep(soon);
+    // The first one is the command's: a process that has ended has no file.
+    fs::read_link(format!("/proc/{}/exe", live.pid())).context("the first one ended it")?;
+    live.signal(SIGINT)?;
+    still_runs(&live.wait()?)
 }

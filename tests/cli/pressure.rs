@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::process::Stdio;
+use std::process::{Child, ChildStdout, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -140,5 +140,114 @@ fn a_reader_that_stopped_costs_records_but_not_the_count_of_them() -> Outcome {
         of_type(&records, "signal").any(|r| fatal(&r)),
         "the SIGKILL was lost"
     );
+    Ok(())
+}
+
+/// How long after a Ctrl-C nobody may be kept waiting for a reader that reads
+/// nothing.
+const STUCK: Duration = Duration::from_secs(3);
+
+/// A `sigwhy` with more to write than its pipe takes, whose reader has stopped
+/// after the `start` record.
+fn stuck(tag: &str) -> anyhow::Result<(Child, BufReader<ChildStdout>)> {
+    let story = Story::new(tag)?;
+    let mut child = sigwhy()
+        .args(["live", "--format", "json", "-c", &story.inode.to_string()])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .context("starting sigwhy")?;
+    let mut out = BufReader::new(child.stdout.take().context("no stdout")?);
+    out.read_line(&mut String::new())?;
+    flood(story.inside.pid())?;
+    Ok((child, out))
+}
+
+fn signal(child: &Child, signal: Signal) -> anyhow::Result<()> {
+    kill(Pid::from_raw(i32::try_from(child.id())?), signal).context("signalling sigwhy")
+}
+
+/// The one line that it says at the end, after those about losses.
+fn last_word(child: &mut Child) -> anyhow::Result<String> {
+    let err = std::io::read_to_string(child.stderr.take().context("no stderr")?)?;
+    let rest: Vec<&str> = err
+        .lines()
+        .filter(|line| !line.contains("events are lost so far"))
+        .collect();
+    ensure!(rest.len() <= 1, "{err}");
+    Ok(rest.concat())
+}
+
+#[test]
+fn a_reader_that_stopped_does_not_keep_it_from_ending() -> Outcome {
+    let (mut child, _out) = stuck("cli-stuck")?;
+    let before = ticks(child.id())?;
+    thread::sleep(Duration::from_millis(500));
+    let used = ticks(child.id())? - before;
+    ensure!(used <= 1, "{used} ticks while there is nothing to do");
+
+    let begun = Instant::now();
+    signal(&child, Signal::SIGINT)?;
+    let status = ended(&mut child)?;
+    let took = begun.elapsed();
+    ensure!(took < STUCK, "{took:?}");
+    assert_eq!(status.code(), Some(0));
+    let word = last_word(&mut child)?;
+    let bytes: usize = word
+        .strip_prefix("sigwhy: up to ")
+        .and_then(|rest| rest.split_once(" bytes were not written"))
+        .with_context(|| word.clone())?
+        .0
+        .parse()?;
+    // The queue, and at most one batch more.
+    ensure!((1 << 20..6 << 20).contains(&bytes), "{word}");
+    ensure!(word.ends_with(": nobody reads the output"), "{word}");
+    Ok(())
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once() -> Outcome {
+    let (mut child, _out) = stuck("cli-twice")?;
+    signal(&child, Signal::SIGINT)?;
+    // So short that the first one's patience cannot be over.
+    thread::sleep(Duration::from_millis(200));
+    let begun = Instant::now();
+    signal(&child, Signal::SIGTERM)?;
+    let status = ended(&mut child)?;
+    let took = begun.elapsed();
+    ensure!(took < Duration::from_millis(800), "{took:?}");
+    assert_eq!(status.code(), Some(0));
+    ensure!(last_word(&mut child)?.contains("bytes were not written"));
+    Ok(())
+}
+
+#[test]
+fn a_reader_that_leaves_after_a_stop() -> Outcome {
+    let (mut child, out) = stuck("cli-leave")?;
+    drop(out);
+    assert_eq!(ended(&mut child)?.code(), Some(0));
+    assert_eq!(last_word(&mut child)?, "");
+    Ok(())
+}
+
+#[test]
+fn one_full_pipe_for_both_outputs() -> Outcome {
+    let story = Story::new("cli-both")?;
+    let (reader, pipe) = std::io::pipe()?;
+    let mut child = sigwhy()
+        .args(["live", "-c", &story.inode.to_string()])
+        .stdout(pipe.try_clone()?)
+        .stderr(pipe)
+        .spawn()
+        .context("starting sigwhy")?;
+    let mut out = BufReader::new(reader);
+    out.read_line(&mut String::new())?;
+    flood(story.inside.pid())?;
+    let begun = Instant::now();
+    signal(&child, Signal::SIGINT)?;
+    let status = ended(&mut child)?;
+    let took = begun.elapsed();
+    ensure!(took < STUCK, "{took:?}");
+    assert_eq!(status.code(), Some(0));
     Ok(())
 }

@@ -2,6 +2,8 @@
 //! aya-log hands to the `log` crate. Not a logging framework: sigwhy's own
 //! messages are its records and its errors.
 
+use std::io::{self, Write as _};
+
 use log::{LevelFilter, Log, Metadata, Record};
 
 struct Stderr;
@@ -13,7 +15,14 @@ impl Log for Stderr {
 
     fn log(&self, record: &Record<'_>) {
         if self.enabled(record.metadata()) {
-            eprintln!("sigwhy: {}: {}", record.target(), record.args());
+            // `eprintln!` panics where stderr is closed or full; a warning that
+            // nobody hears is no reason to end.
+            let _ = writeln!(
+                io::stderr(),
+                "sigwhy: {}: {}",
+                record.target(),
+                record.args()
+            );
         }
     }
 

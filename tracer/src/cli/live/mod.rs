@@ -1,7 +1,7 @@
 //! `sigwhy live`: signals of containers as they happen.
 //!
 //! The command line and its story; the options' meaning is in `plan`, the
-//! loop in `stream`.
+//! loop in `stream`, its end in `ending`, and the thread that writes in `writer`.
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -13,9 +13,11 @@ use crate::{
     output::color::Color,
 };
 
+mod ending;
 mod plan;
 mod stream;
 mod tally;
+mod writer;
 
 /// Show signals as the kernel decides about them.
 ///
@@ -104,6 +106,9 @@ pub struct Args {
 
     /// Trace while this command runs, and end with its exit code. With --format
     /// json its output goes to stderr, so that stdout has nothing but records.
+    /// The first Ctrl-C is left to the command. What ends tracing before it
+    /// (--duration, --count, a second Ctrl-C, SIGTERM) lets it run on, says so,
+    /// and exits with 0.
     #[arg(last = true, value_name = "COMMAND")]
     pub command: Vec<std::ffi::OsString>,
 }

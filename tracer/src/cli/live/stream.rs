@@ -1,8 +1,8 @@
 //! The loop of `sigwhy live`: session to view to sink, until something ends it.
 
 use std::{
+    ffi::OsStr,
     io::{self, IsTerminal as _, Write},
-    os::unix::process::ExitStatusExt as _,
     process::{ExitCode, ExitStatus},
 };
 
@@ -10,10 +10,16 @@ use anyhow::Context as _;
 use tokio::{
     process::{Child, Command},
     signal::unix::{SignalKind, signal},
-    time::Instant,
+    time::{Duration, Instant, timeout},
 };
 
-use super::{Args, Format, plan::Plan, tally::Counts};
+use super::{
+    Args, Format,
+    ending::{End, Patience, running},
+    plan::Plan,
+    tally::Counts,
+    writer::{Queue, Writer},
+};
 use crate::{
     capture::Session,
     cli,
@@ -26,15 +32,15 @@ use crate::{
     record::{Record, Stop},
 };
 
-/// Why the loop ended.
-enum End {
-    /// Ctrl-C or SIGTERM.
-    Interrupted,
-    /// `--duration` or `--count`.
-    Enough,
-    /// The traced command.
-    Command(ExitStatus),
-}
+/// Bytes that may wait to be written. Above this the rings are left alone: what
+/// then does not fit into them is counted by the kernel side.
+const ROOM: usize = 1 << 20;
+
+/// What was being done when there was no thread.
+const THREAD: &str = "cannot start a thread for the output";
+
+/// How long the last word on stderr may take where nobody reads.
+const LAST_WORD: Duration = Duration::from_millis(100);
 
 pub async fn run(args: &Args, plan: &Plan) -> anyhow::Result<ExitCode> {
     let (mut session, start) = Session::start(&plan.load, plan.verbose, plan.filters.clone())?;
@@ -52,12 +58,26 @@ pub async fn run(args: &Args, plan: &Plan) -> anyhow::Result<ExitCode> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let color_err = wants_color(args.color, io::stderr().is_terminal());
-    let mut sink = sink(args, plan);
+    let (out, queue) = Writer::spawn(io::stdout()).context(THREAD)?;
+    // Often the same pipe as stdout, and then as full.
+    let (mut err, err_queue) = Writer::spawn(io::stderr()).context(THREAD)?;
+    let mut sink = sink(args, plan, out);
     if args.format == Format::Text {
-        say(&text::header(&start));
+        say(&mut err, &text::header(&start));
     }
     write(sink.as_mut(), &Record::Start(Box::new(start)))?;
     sink.flush().context(cli::WRITING)?;
+    // The header comes before the command's own output, and a command whose
+    // signals could not be written is not started.
+    tokio::select! {
+        biased;
+        _ = terminate.recv() => return Ok(End::Interrupted.exit_code(0, false)),
+        _ = interrupt.recv() => return Ok(End::Interrupted.exit_code(0, false)),
+        written = async {
+            let _ = err_queue.below(0).await;
+            queue.below(0).await
+        } => written.context(cli::WRITING)?,
+    }
     let mut child = spawn(args)?;
 
     let mut counts = Counts::default();
@@ -78,15 +98,18 @@ pub async fn run(args: &Args, plan: &Plan) -> anyhow::Result<ExitCode> {
             }
             status = wait(&mut child) => break End::Command(status?),
             () = at(deadline) => break End::Enough,
-            ready = session.ready() => ready?,
+            ready = ready(&mut session, &queue) => ready?,
         }
         session.drain(&mut records);
         let enough = show(args, plan, &mut records, &mut counts, sink.as_mut())?;
         if let Some(loss) = session.new_loss()? {
-            cli::tell(&format!(
-                "{} events are lost so far: they came faster than they could be read; narrow the filters, or have this output read faster",
-                loss.ring_full
-            ));
+            say(
+                &mut err,
+                &format!(
+                    "sigwhy: {} events are lost so far: they came faster than they could be read; narrow the filters, or have this output read faster",
+                    loss.ring_full
+                ),
+            );
             write(sink.as_mut(), &Record::Loss(loss))?;
         }
         sink.flush().context(cli::WRITING)?;
@@ -98,9 +121,30 @@ pub async fn run(args: &Args, plan: &Plan) -> anyhow::Result<ExitCode> {
         }
     };
 
-    session.finish(&mut records);
-    show(args, plan, &mut records, &mut counts, sink.as_mut())?;
+    let mut patience = Patience {
+        interrupted: matches!(end, End::Interrupted),
+        interrupt: &mut interrupt,
+        terminate: &mut terminate,
+        over: false,
+    };
+    // What is left in the rings, in steps: together it may be a GiB.
+    session.loaded().detach();
+    let mut received = None;
+    while patience.until(&queue, ROOM).await.context(cli::WRITING)? {
+        session.drain(&mut records);
+        show(args, plan, &mut records, &mut counts, sink.as_mut())?;
+        sink.flush().context(cli::WRITING)?;
+        let before = received.replace(session.loss()?.received);
+        if before == received {
+            break;
+        }
+    }
+    if !patience.over {
+        session.finish(&mut records);
+        show(args, plan, &mut records, &mut counts, sink.as_mut())?;
+    }
     let loss = session.loss()?;
+    let unread = loss.submitted.saturating_sub(loss.received);
     let stop = Stop {
         when: session.when_now(),
         signals: counts.rows(),
@@ -109,13 +153,48 @@ pub async fn run(args: &Args, plan: &Plan) -> anyhow::Result<ExitCode> {
         undecodable: session.undecodable(),
     };
     if args.format == Format::Text {
+        // The summary comes below the last line.
         sink.flush().context(cli::WRITING)?;
-        say(text::summary(&stop, color_err).trim_end());
+        patience.until(&queue, 0).await.context(cli::WRITING)?;
+        say(&mut err, text::summary(&stop, color_err).trim_end());
     }
     write(sink.as_mut(), &Record::Loss(loss))?;
     write(sink.as_mut(), &Record::Stop(Box::new(stop)))?;
     sink.flush().context(cli::WRITING)?;
-    Ok(exit_code(&end, counts.signals))
+    if !patience.until(&queue, 0).await.context(cli::WRITING)? {
+        say(&mut err, &unwritten(queue.unwritten(), unread));
+    }
+    let still_runs = running(&mut child);
+    if let (Some(pid), Some(program)) = (still_runs, args.command.first()) {
+        let name = shown_name(program);
+        say(&mut err, &format!("sigwhy: {name} (pid {pid}) still runs"));
+    }
+    let _ = patience.until(&err_queue, 0).await;
+    if patience.over {
+        let _ = timeout(LAST_WORD, err_queue.below(0)).await;
+    }
+    Ok(end.exit_code(counts.shown, still_runs.is_some()))
+}
+
+/// Waits for something to read and for room to write it, or for an error of
+/// writing. Safe to cancel.
+async fn ready(session: &mut Session, queue: &Queue) -> anyhow::Result<()> {
+    queue.below(ROOM).await.context(cli::WRITING)?;
+    tokio::select! {
+        biased;
+        error = queue.failure() => Err(error).context(cli::WRITING),
+        ready = session.ready() => ready,
+    }
+}
+
+/// What is missing where the reader had stopped.
+fn unwritten(bytes: usize, events: u64) -> String {
+    let unread = if events == 0 {
+        String::new()
+    } else {
+        format!(", and {events} events were not read")
+    };
+    format!("sigwhy: up to {bytes} bytes were not written{unread}: nobody reads the output")
 }
 
 /// Shows what the view lets through, up to `--count`; whether that was enough.
@@ -141,43 +220,28 @@ fn write(sink: &mut dyn Sink, record: &Record) -> anyhow::Result<()> {
     sink.record(record).context(cli::WRITING)
 }
 
-/// To standard error, which may be closed: `eprintln!` would panic.
-fn say(text: &str) {
-    let _ = writeln!(io::stderr(), "{text}");
+/// To standard error. That nobody hears it is no reason to fail.
+fn say(err: &mut Writer, text: &str) {
+    let _ = err.write_all(format!("{text}\n").as_bytes());
 }
 
-fn sink(args: &Args, plan: &Plan) -> Box<dyn Sink> {
-    let stdout = io::stdout();
+fn sink(args: &Args, plan: &Plan, out: Writer) -> Box<dyn Sink> {
     match args.format {
-        Format::Json => Box::new(Json::new(Raw(stdout))),
+        Format::Json => Box::new(Json::new(out)),
         Format::Text => {
             let options = TextOptions {
-                color: wants_color(args.color, stdout.is_terminal()),
+                color: wants_color(args.color, io::stdout().is_terminal()),
                 verbose: plan.verbose,
                 all: args.all,
                 time: jiff::tz::TimeZone::system(),
             };
-            Box::new(Text::new(Raw(stdout), options))
+            Box::new(Text::new(out, options))
         }
     }
 }
 
 fn wants_color(color: Color, is_terminal: bool) -> bool {
     color.wanted(is_terminal, &Variables::from_env())
-}
-
-/// Standard output without its line buffer: the sinks hand over whole batches.
-struct Raw(io::Stdout);
-
-impl Write for Raw {
-    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        use std::os::fd::AsFd as _;
-        Ok(nix::unistd::write(self.0.as_fd(), buf)?)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 fn spawn(args: &Args) -> anyhow::Result<Option<Child>> {
@@ -192,8 +256,12 @@ fn spawn(args: &Args) -> anyhow::Result<Option<Child>> {
     command
         .args(arguments)
         .spawn()
-        .with_context(|| format!("cannot start {}", program.to_string_lossy().escape_debug()))
+        .with_context(|| format!("cannot start {}", shown_name(program)))
         .map(Some)
+}
+
+fn shown_name(program: &OsStr) -> String {
+    program.to_string_lossy().escape_debug().to_string()
 }
 
 async fn wait(child: &mut Option<Child>) -> io::Result<ExitStatus> {
@@ -207,20 +275,5 @@ async fn at(deadline: Option<Instant>) {
     match deadline {
         Some(deadline) => tokio::time::sleep_until(deadline).await,
         None => std::future::pending().await,
-    }
-}
-
-/// 0, the command's own, or 130 where it was interrupted before anything came.
-fn exit_code(end: &End, signals: u64) -> ExitCode {
-    match end {
-        End::Interrupted if signals == 0 => ExitCode::from(130),
-        End::Interrupted | End::Enough => ExitCode::SUCCESS,
-        End::Command(status) => {
-            let code = status
-                .code()
-                .or_else(|| status.signal().map(|signal| 128 + signal))
-                .unwrap_or(1);
-            ExitCode::from(u8::try_from(code).unwrap_or(1))
-        }
     }
 }

@@ -13,12 +13,15 @@ pub struct Counts {
     host: BTreeMap<Outcome, u64>,
     /// Containers that share a name share a row.
     containers: BTreeMap<String, BTreeMap<Outcome, u64>>,
+    /// Records of every type.
+    pub shown: u64,
     pub signals: u64,
     pub model_disagrees: u64,
 }
 
 impl Counts {
     pub fn count(&mut self, record: &Record) {
+        self.shown += 1;
         let (outcome, reason, container, is_signal) = match record {
             Record::Signal(s) => (s.outcome, s.reason, &s.target.process.container, true),
             Record::Deliver(d) => (d.outcome, d.reason, &d.target.process.container, false),
