@@ -55,12 +55,12 @@ pub const FILTER_ENTRIES: u32 = 4096;
 /// events within it wake nobody.
 pub const WAKE_PERIOD_NS: u64 = 10_000_000;
 /// Bytes put into a ring since the last wake-up that wake the reader at once.
-pub const WAKE_BYTES: u64 = 1 << 20;
+pub const WAKE_BYTES: u64 = 256 << 10;
 
 /// Bytes of the ring for what matters.
-pub const RING_MATTERS_BYTES: u32 = 2 << 20;
+pub const RING_MATTERS_BYTES: u32 = 1 << 20;
 /// Bytes of the ring for the rest.
-pub const RING_REST_BYTES: u32 = 4 << 20;
+pub const RING_REST_BYTES: u32 = 8 << 20;
 
 /// The inode of the initial PID namespace, a constant of the kernel
 /// (`PROC_PID_INIT_INO`, `include/linux/proc_ns.h`).

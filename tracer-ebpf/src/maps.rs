@@ -15,8 +15,8 @@ use tracer_common::{
 #[map]
 pub static MATTERS: RingBuf = RingBuf::with_byte_size(RING_MATTERS_BYTES, 0);
 
-/// Ring of the rest. 4 MiB are 60 ms of slim records at 500 000 a second, six
-/// times the wake-up period; the loader may ask for more. A ring counts twice in
+/// Ring of the rest. 8 MiB are 120 ms of slim records at 500 000 a second,
+/// twelve times the wake-up period; the loader may ask for more. A ring counts twice in
 /// its reader's resident memory, since it is mapped twice in a row.
 #[map]
 pub static REST: RingBuf = RingBuf::with_byte_size(RING_REST_BYTES, 0);

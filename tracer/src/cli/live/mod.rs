@@ -49,6 +49,11 @@ pub struct Args {
     #[arg(short, long, value_name = "CONTAINER", value_delimiter = ',')]
     pub container: Vec<String>,
 
+    /// Only signals to the processes of these cgroups and of those below them:
+    /// directories under /sys/fs/cgroup.
+    #[arg(long, value_name = "DIR", value_delimiter = ',')]
+    pub cgroup: Vec<PathBuf>,
+
     /// Only these outcomes: dropped, coalesced, failed, queued, fatal; on
     /// delivery also handled, stopped, ignored.
     #[arg(short, long, value_name = "OUTCOME", value_delimiter = ',', value_parser = parse_outcome)]
@@ -97,7 +102,7 @@ pub struct Args {
 
     /// Room for bursts, in MiB (1 to 1024, rounded up to a power of two). More
     /// room costs twice as much resident memory.
-    #[arg(long, value_name = "MIB", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    #[arg(long, value_name = "MIB", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub buffer: u32,
 
     /// Print the kernel side's own warnings (rare).
@@ -147,7 +152,7 @@ fn parse_reason(text: &str) -> Result<Reason, String> {
 /// # Errors
 /// When tracing cannot start, or output cannot be written.
 pub fn run(args: Args, verbose: bool) -> anyhow::Result<ExitCode> {
-    let plan = plan::Plan::new(&args, verbose);
+    let plan = plan::Plan::new(&args, verbose)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;

@@ -1,6 +1,8 @@
 //! What the options mean: which filters the kernel applies, which the view does.
 
-use std::time::Duration;
+use std::{os::unix::fs::MetadataExt as _, path::PathBuf, time::Duration};
+
+use anyhow::Context as _;
 
 use tracer_common::{
     globals::{WANT_SENDER, WANT_TARGET, gate},
@@ -9,7 +11,7 @@ use tracer_common::{
 
 use super::Args;
 use crate::{
-    decide::names,
+    decide::{Outcome, names},
     kernel::load,
     view::{ContainerPattern, View},
 };
@@ -27,13 +29,19 @@ pub struct Plan {
     pub pids: Vec<(u32, u8)>,
     /// Wanted PID namespaces of targets.
     pub pid_ns: Vec<(u32, u8)>,
+    /// Wanted cgroups of targets, by kernfs id.
+    pub cgroups: Vec<(u64, u8)>,
     pub verbose: bool,
     /// The filters as they were given, for the `start` record.
     pub filters: Vec<String>,
 }
 
 impl Plan {
-    pub fn new(args: &Args, verbose: bool) -> Self {
+    /// Understands the options.
+    ///
+    /// # Errors
+    /// When a cgroup cannot be read.
+    pub fn new(args: &Args, verbose: bool) -> anyhow::Result<Self> {
         let signal_set = match args.signal.as_slice() {
             [] if args.all => u64::MAX,
             [] => !NOISE,
@@ -52,24 +60,30 @@ impl Plan {
             .into_iter()
             .map(|inode| (inode, 1))
             .collect();
+        let cgroups = wanted_cgroups(&args.cgroup)?;
         let pids: Vec<_> = wanted_pids(&args.pid, &args.sender_pid);
 
         let mut gates = 0;
         for (on, bit) in [
-            (args.host || args.all || !pids.is_empty(), gate::HOST),
+            (
+                args.host || args.all || !pids.is_empty() || !cgroups.is_empty(),
+                gate::HOST,
+            ),
             (args.all, gate::NOISE),
             (args.inits, gate::INITS_ONLY),
             (!pids.is_empty(), gate::PIDS),
             (!args.pid.is_empty(), gate::TARGET_PIDS),
             (!pid_ns.is_empty(), gate::PID_NS),
+            (!cgroups.is_empty(), gate::CGROUPS),
         ] {
             if on {
                 gates |= bit;
             }
         }
-        Self {
+        Ok(Self {
             load: load::Options {
                 signal_set,
+                result_set: results_of(&args.outcome),
                 gates,
                 btf: args.btf.clone(),
                 forced: args.attach.clone(),
@@ -81,15 +95,16 @@ impl Plan {
                 containers,
                 outcomes: args.outcome.clone(),
                 reasons: args.reason.clone(),
-                signals_only: !args.signal.is_empty(),
+                signals_only: !args.signal.is_empty() || !cgroups.is_empty(),
                 noise: args.all,
                 ends_of: (!pids.is_empty()).then(|| args.pid.clone()),
             },
             pids,
             pid_ns,
+            cgroups,
             verbose,
             filters: describe(args),
-        }
+        })
     }
 }
 
@@ -102,6 +117,43 @@ fn wanted_pids(targets: &[u32], senders: &[u32]) -> Vec<(u32, u8)> {
         *wanted.entry(*pid).or_insert(0) |= WANT_SENDER;
     }
     wanted.into_iter().collect()
+}
+
+/// The tracepoint results that can come to these outcomes, as bits: what comes
+/// to none of them need not leave the kernel.
+fn results_of(outcomes: &[Outcome]) -> u32 {
+    const QUEUED: u32 = 1 << 0 | 1 << 4;
+    const ALL: u32 = u32::MAX;
+    let of = |outcome: &Outcome| match outcome {
+        Outcome::Queued | Outcome::Fatal => QUEUED,
+        Outcome::Coalesced => 1 << 2,
+        Outcome::Failed => 1 << 3,
+        // To 6.0 a dying target's signals are queued and count as dropped; and a
+        // delivery wants to know when its signal was sent.
+        Outcome::Dropped | Outcome::Handled | Outcome::Stopped | Outcome::Ignored => ALL,
+    };
+    match outcomes {
+        [] => ALL,
+        some => some.iter().map(of).fold(0, |set, bits| set | bits),
+    }
+}
+
+/// The kernfs ids, which are the inodes, of cgroup directories and of all below them.
+fn wanted_cgroups(directories: &[PathBuf]) -> anyhow::Result<Vec<(u64, u8)>> {
+    let mut wanted = Vec::new();
+    let mut left: Vec<PathBuf> = directories.to_vec();
+    while let Some(directory) = left.pop() {
+        let name = || format!("cannot read the cgroup {}", directory.display());
+        let metadata = std::fs::metadata(&directory).with_context(name)?;
+        wanted.push((metadata.ino(), 1));
+        for entry in std::fs::read_dir(&directory).with_context(name)? {
+            let entry = entry.with_context(name)?;
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                left.push(entry.path());
+            }
+        }
+    }
+    Ok(wanted)
 }
 
 /// The filters as words, for the `start` record and the header.
@@ -121,6 +173,13 @@ fn describe(args: &Args) -> Vec<String> {
     words.extend(list("--pid", strings(&args.pid)));
     words.extend(list("--sender-pid", strings(&args.sender_pid)));
     words.extend(list("--container", args.container.clone()));
+    words.extend(list(
+        "--cgroup",
+        args.cgroup
+            .iter()
+            .map(|c| c.display().to_string())
+            .collect(),
+    ));
     words.extend(list(
         "--outcome",
         args.outcome.iter().map(|o| o.id().to_owned()).collect(),
@@ -157,7 +216,7 @@ mod tests {
     fn plan(words: &[&str]) -> Plan {
         let command = Args::augment_args(clap::Command::new("live").no_binary_name(true));
         let matches = command.try_get_matches_from(words).expect("valid");
-        Plan::new(&Args::from_arg_matches(&matches).expect("valid"), false)
+        Plan::new(&Args::from_arg_matches(&matches).expect("valid"), false).expect("readable")
     }
 
     #[test]
@@ -193,6 +252,27 @@ mod tests {
     fn only_namespaces_can_be_selected_in_the_kernel() {
         assert_eq!(plan(&["-c", "pidns-7,9"]).pid_ns, [(7, 1), (9, 1)]);
         assert!(plan(&["-c", "pidns-7,web*"]).pid_ns.is_empty());
+    }
+
+    #[test]
+    fn outcomes_narrow_the_results_where_they_can() {
+        assert_eq!(plan(&["-o", "queued,coalesced"]).load.result_set, 0b1_0101);
+        assert_eq!(plan(&["-o", "failed"]).load.result_set, 0b1000);
+        assert_eq!(plan(&["-o", "dropped"]).load.result_set, u32::MAX);
+        assert_eq!(plan(&[]).load.result_set, u32::MAX);
+    }
+
+    #[test]
+    fn a_cgroup_is_named_by_its_inode() {
+        let plan = plan(&["--cgroup", "/proc/self/fdinfo"]);
+        assert_eq!(plan.cgroups.len(), 1);
+        assert_eq!(plan.load.gates, gate::HOST | gate::CGROUPS);
+        assert!(plan.view.signals_only);
+        let words = ["--cgroup", "/no/such/cgroup"];
+        let command = Args::augment_args(clap::Command::new("live").no_binary_name(true));
+        let matches = command.try_get_matches_from(words).expect("valid");
+        let args = Args::from_arg_matches(&matches).expect("valid");
+        assert!(Plan::new(&args, false).is_err());
     }
 
     #[test]

@@ -50,6 +50,9 @@ pub async fn run(args: &Args, plan: &Plan) -> anyhow::Result<ExitCode> {
     if !plan.pid_ns.is_empty() {
         session.loaded().filter("FILTER_PID_NS", &plan.pid_ns)?;
     }
+    if !plan.cgroups.is_empty() {
+        session.loaded().filter("FILTER_CGROUPS", &plan.cgroups)?;
+    }
     let mut kernel_log = if args.kernel_log {
         session.loaded().kernel_log()
     } else {
