@@ -3,9 +3,11 @@
 //!
 //! Two rings and several processors do not deliver in order. What is read is
 //! held for a moment (`SLACK_NS`) and sorted, so that what follows may rely on
-//! the order of causes. Memory is bounded by `BATCH`.
+//! the order of causes. Memory is bounded: see [`batch::HELD`].
 //!
 //! Not here: what a fact means ([`crate::decide`]), and who wants to see it.
+
+mod batch;
 
 use std::{io::Write as _, time::Duration};
 
@@ -21,8 +23,9 @@ use crate::{
     kernel::load::{self, Loaded, Sums},
     record::{Loss, Record, Start, ZapSource},
 };
+use batch::Batch;
 
-/// Records read in one go.
+/// Records read from one ring in one go.
 const BATCH: usize = 2_048;
 
 /// How long a record is held so that an earlier one from another ring or
@@ -57,42 +60,6 @@ pub struct Session {
     lost_told: u64,
     /// Everything up to this time has been told, and nothing after it.
     told_until: u64,
-}
-
-/// Raw records by time.
-#[derive(Default)]
-struct Batch {
-    bytes: Vec<u8>,
-    /// Time, begin and end in `bytes`.
-    index: Vec<(u64, u32, u32)>,
-}
-
-impl Batch {
-    fn push(&mut self, record: &[u8]) {
-        let begin = self.bytes.len() as u32;
-        self.bytes.extend_from_slice(record);
-        let ts = decode::peek_time(record).unwrap_or(0);
-        self.index.push((ts, begin, self.bytes.len() as u32));
-    }
-
-    fn slice(&self, (_, begin, end): (u64, u32, u32)) -> &[u8] {
-        &self.bytes[begin as usize..end as usize]
-    }
-
-    /// Drops the first `count` records.
-    fn forget(&mut self, count: usize) {
-        if count == self.index.len() {
-            self.index.clear();
-            self.bytes.clear();
-            return;
-        }
-        let kept: Vec<_> = self.index.split_off(count);
-        let mut rest = Self::default();
-        for entry in kept {
-            rest.push(self.slice(entry));
-        }
-        *self = rest;
-    }
 }
 
 /// CLOCK_BOOTTIME in nanoseconds, the kernel side's clock.
@@ -234,7 +201,7 @@ impl Session {
     /// Reads what has come and appends the records whose turn it is.
     pub fn drain(&mut self, out: &mut Vec<Record>) {
         let begun = boottime();
-        let before = self.batch.index.len();
+        let before = self.batch.len();
         let mut watermark = begun.saturating_sub(SLACK_NS);
         self.more = false;
         for ring in [&mut self.loaded.matters, &mut self.loaded.rest] {
@@ -246,14 +213,14 @@ impl Session {
                 self.more = true;
             }
         }
-        let got = self.batch.index.len() - before;
+        let got = self.batch.len() - before;
         self.received += got as u64;
         self.foresee(before);
         self.told_until = watermark;
         self.release(watermark, out);
 
         let now = Instant::now();
-        self.look_at = if !self.batch.index.is_empty() {
+        self.look_at = if !self.batch.is_empty() {
             Some(now + Duration::from_nanos(SLACK_NS))
         } else if got > 0 {
             Some(now + LOOK_AGAIN)
@@ -330,7 +297,7 @@ impl Session {
         // Only the OOM killer's records are looked at ahead, and they are rare:
         // the kind is peeked at without decoding the rest.
         const KIND: u16 = tracer_common::facts::kind::OOM;
-        for entry in &self.batch.index[from..] {
+        for entry in &self.batch.entries()[from..] {
             let bytes = self.batch.slice(*entry);
             if bytes.get(8..10) == Some(&KIND.to_le_bytes())
                 && let Ok(fact) = decode::decode(bytes)
@@ -340,14 +307,14 @@ impl Session {
         }
     }
 
-    /// Decodes and assembles, in order, what is not younger than `watermark`.
+    /// Decodes and assembles, in order, what is not younger than `watermark` or
+    /// finds no more room.
     fn release(&mut self, watermark: u64, out: &mut Vec<Record>) {
-        self.batch.index.sort_by_key(|(ts, _, _)| *ts);
-        let due = self
-            .batch
-            .index
-            .partition_point(|(ts, _, _)| *ts <= watermark);
-        for entry in &self.batch.index[..due] {
+        let due = self.batch.due(watermark);
+        if let Some((last, _, _)) = self.batch.entries()[..due].last() {
+            self.told_until = self.told_until.max(*last);
+        }
+        for entry in &self.batch.entries()[..due] {
             match decode::decode(self.batch.slice(*entry)) {
                 Ok(fact) => {
                     let told = out.len();
@@ -375,5 +342,5 @@ fn fill(batch: &mut Batch, ring: &mut RingBuf<MapData>) -> Option<u64> {
         let item = ring.next()?;
         batch.push(&item);
     }
-    batch.index.last().map(|(ts, _, _)| *ts)
+    batch.last_time()
 }
