@@ -8,6 +8,7 @@
 //! Not here: what a fact means ([`crate::decide`]), and who wants to see it.
 
 mod batch;
+mod look;
 
 use std::{io::Write as _, time::Duration};
 
@@ -15,7 +16,6 @@ use aya::maps::{MapData, RingBuf};
 use nix::time::{ClockId, clock_gettime};
 use std::os::fd::OwnedFd;
 use tokio::{io::unix::AsyncFd, time::Instant};
-use tracer_common::globals::WAKE_PERIOD_NS;
 
 use crate::{
     assemble::{self, Assembler},
@@ -24,6 +24,7 @@ use crate::{
     record::{Loss, Record, Start, ZapSource},
 };
 use batch::Batch;
+use look::Look;
 
 /// Records read from one ring in one go.
 const BATCH: usize = 2_048;
@@ -32,10 +33,6 @@ const BATCH: usize = 2_048;
 /// processor can overtake it. A record is committed within microseconds of its
 /// time, and an OOM victim is named as fast.
 const SLACK_NS: u64 = 2_000_000;
-
-/// When to look again after a wake-up: the kernel side wakes nobody within the
-/// wake period.
-const LOOK_AGAIN: Duration = Duration::from_nanos(WAKE_PERIOD_NS + WAKE_PERIOD_NS / 4);
 
 /// How often the counters are read while events come.
 const COUNTERS_PERIOD: Duration = Duration::from_secs(1);
@@ -49,8 +46,10 @@ pub struct Session {
     batch: Batch,
     /// The rings were not empty when the last drain stopped.
     more: bool,
+    /// A ring has announced something since the last drain.
+    woken: bool,
     /// When to drain without being woken.
-    look_at: Option<Instant>,
+    look: Look,
     /// When to read the counters; `None` while nothing has come since.
     count_at: Option<Instant>,
     /// When every hook was there: what came before is half a story.
@@ -156,7 +155,9 @@ impl Session {
             assembler,
             batch: Batch::default(),
             more: true,
-            look_at: None,
+            // Wake-ups from before the rings were watched are not seen.
+            woken: true,
+            look: Look::default(),
             count_at: None,
             began_ns,
             received: 0,
@@ -183,24 +184,26 @@ impl Session {
             tokio::task::yield_now().await;
             return Ok(());
         }
-        let due = [self.look_at, self.count_at].into_iter().flatten().min();
+        let due = [self.look.at(), self.count_at].into_iter().flatten().min();
         let timer = async {
             match due {
                 Some(at) => tokio::time::sleep_until(at).await,
                 None => std::future::pending().await,
             }
         };
-        tokio::select! {
-            guard = self.matters.readable() => guard?.clear_ready(),
-            guard = self.rest.readable() => guard?.clear_ready(),
-            () = timer => {}
-        }
+        let mut guard = tokio::select! {
+            guard = self.matters.readable() => guard?,
+            guard = self.rest.readable() => guard?,
+            () = timer => return Ok(()),
+        };
+        guard.clear_ready();
+        self.woken = true;
         Ok(())
     }
 
     /// Reads what has come and appends the records whose turn it is.
     pub fn drain(&mut self, out: &mut Vec<Record>) {
-        let begun = boottime();
+        let (looked, begun) = (Instant::now(), boottime());
         let before = self.batch.len();
         let mut watermark = begun.saturating_sub(SLACK_NS);
         self.more = false;
@@ -220,14 +223,9 @@ impl Session {
         self.release(watermark, out);
 
         let now = Instant::now();
-        self.look_at = if !self.batch.is_empty() {
-            Some(now + Duration::from_nanos(SLACK_NS))
-        } else if got > 0 {
-            Some(now + LOOK_AGAIN)
-        } else {
-            // Nothing came since the last look: the next event wakes us.
-            None
-        };
+        let alive = std::mem::take(&mut self.woken) || got > 0;
+        self.look
+            .drained(looked, now, alive, !self.batch.is_empty());
         if got > 0 && self.count_at.is_none() {
             self.count_at = Some(now + COUNTERS_PERIOD);
         }
