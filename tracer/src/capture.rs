@@ -37,6 +37,10 @@ const SLACK_NS: u64 = 2_000_000;
 /// How often the counters are read while events come.
 const COUNTERS_PERIOD: Duration = Duration::from_secs(1);
 
+/// How long the end waits for programs that were running at the detachment.
+/// They take microseconds, unless the processor is taken from them.
+const LAST_RECORDS: Duration = Duration::from_millis(50);
+
 /// A running capture.
 pub struct Session {
     loaded: Loaded,
@@ -57,6 +61,8 @@ pub struct Session {
     received: u64,
     undecodable: u64,
     lost_told: u64,
+    /// Records submitted and not found, when the counters were read last.
+    hidden: u64,
     /// Everything up to this time has been told, and nothing after it.
     told_until: u64,
 }
@@ -163,6 +169,7 @@ impl Session {
             received: 0,
             undecodable: 0,
             lost_told: 0,
+            hidden: 0,
             told_until: u64::MAX,
         };
         Ok((session, start))
@@ -231,14 +238,26 @@ impl Session {
         }
     }
 
-    /// Detaches, then takes everything that is left.
+    /// Detaches, then takes everything that is left. What could not be had
+    /// within `LAST_RECORDS` is [`missing`] from the counters of [`Self::loss`].
     pub fn finish(&mut self, out: &mut Vec<Record>) {
         self.loaded.detach();
+        let end = Instant::now() + LAST_RECORDS;
         loop {
             self.drain(out);
-            if !self.more {
+            if self.more {
+                continue;
+            }
+            // Detaching does not wait for a program that runs on another
+            // processor, whose record is still to be written.
+            let all = self
+                .loaded
+                .counters()
+                .is_ok_and(|sums| sums.submitted <= self.received);
+            if all || Instant::now() >= end {
                 break;
             }
+            std::thread::sleep(Duration::from_millis(1));
         }
         self.told_until = u64::MAX;
         self.release(u64::MAX, out);
@@ -254,6 +273,15 @@ impl Session {
         }
         self.count_at = None;
         let loss = self.loss()?;
+        // A record that was not yet committed at the last look hides what came
+        // after it, which may have woken nobody. Asked once for each such count,
+        // so that no miscount keeps a timer going.
+        let hidden = missing(&loss);
+        if hidden > 0 && hidden != self.hidden {
+            self.look.hidden(Instant::now());
+            self.count_at = Some(Instant::now() + COUNTERS_PERIOD);
+        }
+        self.hidden = hidden;
         let news = loss.ring_full > self.lost_told;
         self.lost_told = loss.ring_full;
         Ok(news.then_some(loss))
@@ -332,6 +360,12 @@ impl Session {
         }
         self.batch.forget(due);
     }
+}
+
+/// Records that were put into a ring and never read from it: once the capture
+/// is over, they are lost.
+pub fn missing(loss: &Loss) -> u64 {
+    loss.submitted.saturating_sub(loss.received)
 }
 
 /// Reads up to a batch; the time of the last record if there may be more.

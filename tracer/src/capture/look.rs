@@ -38,6 +38,11 @@ impl Look {
         self.slack_at = held.then(|| now + Duration::from_nanos(SLACK_NS));
     }
 
+    /// The counters tell of records that the last drain has not found.
+    pub fn hidden(&mut self, now: Instant) {
+        self.quiet_at = Some(now + LOOK_AGAIN);
+    }
+
     /// When to look next; `None` while only a wake-up can bring something.
     pub fn at(&self) -> Option<Instant> {
         [self.slack_at, self.quiet_at].into_iter().flatten().min()

@@ -15,7 +15,7 @@ use tokio::{
 
 use super::{Args, Format, plan::Plan, tally::Counts};
 use crate::{
-    capture::Session,
+    capture::{self, Session},
     cli,
     output::{
         Sink,
@@ -105,7 +105,7 @@ pub async fn run(args: &Args, plan: &Plan) -> anyhow::Result<ExitCode> {
         when: session.when_now(),
         signals: counts.rows(),
         model_disagrees: counts.model_disagrees,
-        lost: loss.ring_full,
+        lost: loss.ring_full + capture::missing(&loss),
         undecodable: session.undecodable(),
     };
     if args.format == Format::Text {
