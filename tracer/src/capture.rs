@@ -8,12 +8,12 @@
 //! Not here: what a fact means ([`crate::decide`]), and who wants to see it.
 
 mod batch;
+mod clock;
 mod look;
 
 use std::{io::Write as _, time::Duration};
 
 use aya::maps::{MapData, RingBuf};
-use nix::time::{ClockId, clock_gettime};
 use std::os::fd::OwnedFd;
 use tokio::{io::unix::AsyncFd, time::Instant};
 
@@ -24,6 +24,7 @@ use crate::{
     record::{Loss, Record, Start, ZapSource},
 };
 use batch::Batch;
+pub use clock::boottime;
 use look::Look;
 
 /// Records read from one ring in one go.
@@ -67,26 +68,6 @@ pub struct Session {
     told_until: u64,
 }
 
-/// CLOCK_BOOTTIME in nanoseconds, the kernel side's clock.
-pub fn boottime() -> u64 {
-    now(ClockId::CLOCK_BOOTTIME)
-}
-
-fn now(clock: ClockId) -> u64 {
-    // The clocks used here exist on every kernel that has BPF ring buffers.
-    clock_gettime(clock).map_or(0, |time| {
-        time.tv_sec() as u64 * 1_000_000_000 + time.tv_nsec() as u64
-    })
-}
-
-/// `CLOCK_REALTIME - CLOCK_BOOTTIME` in ns.
-fn clock_offset() -> i64 {
-    let before = boottime();
-    let wall = now(ClockId::CLOCK_REALTIME);
-    let after = boottime();
-    wall as i64 - (before + (after - before) / 2) as i64
-}
-
 impl Session {
     /// Loads, attaches, and describes what is attached. Needs a tokio runtime
     /// with I/O and time.
@@ -99,7 +80,8 @@ impl Session {
         filters: Vec<String>,
     ) -> anyhow::Result<(Self, Start)> {
         let loaded = load::load(options)?;
-        let clock_offset_ns = clock_offset();
+        // As of now: `ts` follows the clock where it is set later.
+        let clock_offset_ns = clock::offset();
         let rung_of = |hook: &str| {
             loaded
                 .attachments
@@ -225,6 +207,10 @@ impl Session {
         }
         let got = self.batch.len() - before;
         self.received += got as u64;
+        if got > 0 && self.count_at.is_none() {
+            // The counters, and with them the clock, were left alone meanwhile.
+            self.assembler.set_clock_offset(clock::offset());
+        }
         self.foresee(before);
         self.told_until = watermark;
         self.release(watermark, out);
@@ -288,11 +274,13 @@ impl Session {
     }
 
     /// The counters now, under the time up to which records have been told, so
-    /// that those still held do not come after it with an earlier one.
+    /// that those still held do not come after it with an earlier one. Also
+    /// looks at the wall clock anew, which may have been set.
     ///
     /// # Errors
     /// When the kernel does not give the counters.
-    pub fn loss(&self) -> anyhow::Result<Loss> {
+    pub fn loss(&mut self) -> anyhow::Result<Loss> {
+        self.assembler.set_clock_offset(clock::offset());
         let Sums {
             seen,
             filtered,

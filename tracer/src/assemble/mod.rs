@@ -40,7 +40,7 @@ type ProcessKey = (u32, u64);
 /// What the facts cannot say by themselves.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
-    /// `CLOCK_REALTIME - CLOCK_BOOTTIME`, in ns.
+    /// `CLOCK_REALTIME - CLOCK_BOOTTIME`, in ns, to begin with.
     pub clock_offset_ns: i64,
     /// Keep the path through the kernel's tests.
     pub walk: bool,
@@ -95,6 +95,12 @@ impl Assembler {
             ts: Timestamp(mono_ns.saturating_add_signed(self.options.clock_offset_ns)),
             mono_ns,
         }
+    }
+
+    /// `CLOCK_REALTIME - CLOCK_BOOTTIME` in ns from here on: the wall clock may
+    /// be set at any time. What is ordered or measured goes by `mono_ns`.
+    pub fn set_clock_offset(&mut self, ns: i64) {
+        self.options.clock_offset_ns = ns;
     }
 
     /// Looks at a fact before its turn: the OOM killer names its victim a

@@ -201,3 +201,13 @@ fn a_container_keeps_its_name_and_learns_its_init() {
         Some("init.sh".to_owned())
     );
 }
+
+#[test]
+fn the_time_of_day_follows_the_clock() {
+    let mut teller = Teller::new();
+    let record = teller.signal(sent(50, USR1, SHELL, WORKER));
+    assert_eq!((record.when.mono_ns, record.when.ts.0), (50, 1_050));
+    teller.assembler.set_clock_offset(-10);
+    let record = teller.signal(sent(60, USR1, SHELL, WORKER));
+    assert_eq!((record.when.mono_ns, record.when.ts.0), (60, 50));
+}
