@@ -8,6 +8,7 @@
 //! Not here: names from runtimes, episodes, diagnoses, and whether anybody
 //! wants to see a record.
 
+mod awaited;
 mod bounded;
 mod containers;
 mod people;
@@ -23,6 +24,7 @@ use crate::{
     decode::Fact,
     record::{self, Record, Timestamp, When, ZapPhase, ZapSource},
 };
+use awaited::Awaited;
 use bounded::Bounded;
 use containers::Containers;
 use zaps::Zaps;
@@ -66,8 +68,7 @@ pub struct Assembler {
     dying: Bounded<ProcessKey, ()>,
     /// Victims of the OOM killer, by host pid, with the time.
     oom: Bounded<u32, u64>,
-    /// Signals on their way, by target and number.
-    awaited: Bounded<(ProcessKey, u32), u64>,
+    awaited: Awaited,
     /// Processes that a SIGTERM has reached.
     saw_sigterm: Bounded<ProcessKey, ()>,
     /// Processes whose exit was told.
@@ -83,7 +84,7 @@ impl Assembler {
             zaps: Zaps::new(),
             dying: Bounded::new(REMEMBERED),
             oom: Bounded::new(1_024),
-            awaited: Bounded::new(REMEMBERED),
+            awaited: Awaited::new(),
             saw_sigterm: Bounded::new(REMEMBERED),
             exited: Bounded::new(REMEMBERED),
         }

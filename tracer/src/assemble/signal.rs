@@ -45,11 +45,19 @@ impl Assembler {
         if begun {
             self.dying.insert(target_key, ());
         }
-        if decision.outcome != Outcome::Dropped {
-            if situation.sig == SIGTERM {
-                self.saw_sigterm.insert(target_key, ());
-            }
-            self.awaited.insert((target_key, situation.sig), ts);
+        let reached = matches!(decision.outcome, Outcome::Queued | Outcome::Fatal);
+        // One that was pending already has reached it as well.
+        if situation.sig == SIGTERM && (reached || decision.outcome == Outcome::Coalesced) {
+            self.saw_sigterm.insert(target_key, ());
+        }
+        if reached {
+            self.awaited.queued(
+                target_key,
+                (!situation.group).then_some(core.target.tid),
+                situation.sig,
+                situation.result == TraceResult::LoseInfo,
+                ts,
+            );
         }
         let target_levels =
             full.map_or_else(|| people::host_levels(&core.target), |full| full.target_pid);
@@ -101,11 +109,9 @@ impl Assembler {
             })));
         }
         // A zapping init sends nothing after its SIGKILLs but the SIGCHLD that
-        // tells its parent that it is gone.
-        if situation.sig == SIGCHLD
-            && self.options.zap_source == record::ZapSource::Inferred
-            && self.zaps.is_told(sender_key)
-        {
+        // tells its parent that it is gone. Where the function's return is seen, that
+        // came first and nothing is left to end; but a kretprobe can be missed.
+        if situation.sig == SIGCHLD {
             self.zap_ends(sender_key, ts, out);
         }
     }
@@ -202,7 +208,7 @@ impl Assembler {
         let levels = full.map_or_else(|| people::host_levels(&core.target), |full| full.target_pid);
         let container = self.containers.of(&levels, full.map(|full| &full.reaper));
         let is_init = levels.level >= 1 && levels.nr == 1;
-        let generated = self.awaited.remove(&(key, sig));
+        let generated = self.awaited.taken(key, core.target.tid, sig);
         let group_exit = core.signal_flags & SIGNAL_GROUP_EXIT != 0;
         if group_exit {
             self.dying.insert(key, ());
