@@ -157,7 +157,7 @@ impl Assembler {
                 name: decide::names::signal(signal).into(),
             }),
             core_dumped: signal != 0 && status & 0x80 != 0,
-            is_init: exit.pid.level >= 1 && exit.pid.nr == 1,
+            is_init: people::is_ns_init(&exit.pid),
             container,
         })));
     }
@@ -167,7 +167,7 @@ impl Assembler {
         let ts = fact.header.ts;
         match fact.phase {
             zap::ENTER | zap::WAIT => {
-                let container = self.containers.of(&fact.pid, None);
+                let container = self.containers.of_init(&fact.pid, &fact.init);
                 let init = people::process(
                     &fact.init,
                     &fact.pid,
