@@ -10,6 +10,7 @@ mod endings;
 mod errors;
 mod filters;
 mod json;
+mod latency;
 mod live;
 mod pressure;
 mod rungs;

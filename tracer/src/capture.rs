@@ -3,17 +3,19 @@
 //!
 //! Two rings and several processors do not deliver in order. What is read is
 //! held for a moment (`SLACK_NS`) and sorted, so that what follows may rely on
-//! the order of causes. Memory is bounded by `BATCH`.
+//! the order of causes. Memory is bounded: see [`batch::HELD`].
 //!
 //! Not here: what a fact means ([`crate::decide`]), and who wants to see it.
+
+mod batch;
+mod clock;
+mod look;
 
 use std::{io::Write as _, time::Duration};
 
 use aya::maps::{MapData, RingBuf};
-use nix::time::{ClockId, clock_gettime};
 use std::os::fd::OwnedFd;
 use tokio::{io::unix::AsyncFd, time::Instant};
-use tracer_common::globals::WAKE_PERIOD_NS;
 
 use crate::{
     assemble::{self, Assembler},
@@ -21,8 +23,11 @@ use crate::{
     kernel::load::{self, Loaded, Sums},
     record::{Loss, Record, Start, ZapSource},
 };
+use batch::Batch;
+pub use clock::boottime;
+use look::Look;
 
-/// Records read in one go.
+/// Records read from one ring in one go.
 const BATCH: usize = 2_048;
 
 /// How long a record is held so that an earlier one from another ring or
@@ -30,12 +35,12 @@ const BATCH: usize = 2_048;
 /// time, and an OOM victim is named as fast.
 const SLACK_NS: u64 = 2_000_000;
 
-/// When to look again after a wake-up: the kernel side wakes nobody within the
-/// wake period.
-const LOOK_AGAIN: Duration = Duration::from_nanos(WAKE_PERIOD_NS + WAKE_PERIOD_NS / 4);
-
 /// How often the counters are read while events come.
 const COUNTERS_PERIOD: Duration = Duration::from_secs(1);
+
+/// How long the end waits for programs that were running at the detachment.
+/// They take microseconds, unless the processor is taken from them.
+const LAST_RECORDS: Duration = Duration::from_millis(50);
 
 /// A running capture.
 pub struct Session {
@@ -46,8 +51,10 @@ pub struct Session {
     batch: Batch,
     /// The rings were not empty when the last drain stopped.
     more: bool,
+    /// A ring has announced something since the last drain.
+    woken: bool,
     /// When to drain without being woken.
-    look_at: Option<Instant>,
+    look: Look,
     /// When to read the counters; `None` while nothing has come since.
     count_at: Option<Instant>,
     /// When every hook was there: what came before is half a story.
@@ -55,64 +62,10 @@ pub struct Session {
     received: u64,
     undecodable: u64,
     lost_told: u64,
+    /// Records submitted and not found, when the counters were read last.
+    hidden: u64,
     /// Everything up to this time has been told, and nothing after it.
     told_until: u64,
-}
-
-/// Raw records by time.
-#[derive(Default)]
-struct Batch {
-    bytes: Vec<u8>,
-    /// Time, begin and end in `bytes`.
-    index: Vec<(u64, u32, u32)>,
-}
-
-impl Batch {
-    fn push(&mut self, record: &[u8]) {
-        let begin = self.bytes.len() as u32;
-        self.bytes.extend_from_slice(record);
-        let ts = decode::peek_time(record).unwrap_or(0);
-        self.index.push((ts, begin, self.bytes.len() as u32));
-    }
-
-    fn slice(&self, (_, begin, end): (u64, u32, u32)) -> &[u8] {
-        &self.bytes[begin as usize..end as usize]
-    }
-
-    /// Drops the first `count` records.
-    fn forget(&mut self, count: usize) {
-        if count == self.index.len() {
-            self.index.clear();
-            self.bytes.clear();
-            return;
-        }
-        let kept: Vec<_> = self.index.split_off(count);
-        let mut rest = Self::default();
-        for entry in kept {
-            rest.push(self.slice(entry));
-        }
-        *self = rest;
-    }
-}
-
-/// CLOCK_BOOTTIME in nanoseconds, the kernel side's clock.
-pub fn boottime() -> u64 {
-    now(ClockId::CLOCK_BOOTTIME)
-}
-
-fn now(clock: ClockId) -> u64 {
-    // The clocks used here exist on every kernel that has BPF ring buffers.
-    clock_gettime(clock).map_or(0, |time| {
-        time.tv_sec() as u64 * 1_000_000_000 + time.tv_nsec() as u64
-    })
-}
-
-/// `CLOCK_REALTIME - CLOCK_BOOTTIME` in ns.
-fn clock_offset() -> i64 {
-    let before = boottime();
-    let wall = now(ClockId::CLOCK_REALTIME);
-    let after = boottime();
-    wall as i64 - (before + (after - before) / 2) as i64
 }
 
 impl Session {
@@ -127,7 +80,8 @@ impl Session {
         filters: Vec<String>,
     ) -> anyhow::Result<(Self, Start)> {
         let loaded = load::load(options)?;
-        let clock_offset_ns = clock_offset();
+        // As of now: `ts` follows the clock where it is set later.
+        let clock_offset_ns = clock::offset();
         let rung_of = |hook: &str| {
             loaded
                 .attachments
@@ -189,12 +143,15 @@ impl Session {
             assembler,
             batch: Batch::default(),
             more: true,
-            look_at: None,
+            // Wake-ups from before the rings were watched are not seen.
+            woken: true,
+            look: Look::default(),
             count_at: None,
             began_ns,
             received: 0,
             undecodable: 0,
             lost_told: 0,
+            hidden: 0,
             told_until: u64::MAX,
         };
         Ok((session, start))
@@ -216,25 +173,27 @@ impl Session {
             tokio::task::yield_now().await;
             return Ok(());
         }
-        let due = [self.look_at, self.count_at].into_iter().flatten().min();
+        let due = [self.look.at(), self.count_at].into_iter().flatten().min();
         let timer = async {
             match due {
                 Some(at) => tokio::time::sleep_until(at).await,
                 None => std::future::pending().await,
             }
         };
-        tokio::select! {
-            guard = self.matters.readable() => guard?.clear_ready(),
-            guard = self.rest.readable() => guard?.clear_ready(),
-            () = timer => {}
-        }
+        let mut guard = tokio::select! {
+            guard = self.matters.readable() => guard?,
+            guard = self.rest.readable() => guard?,
+            () = timer => return Ok(()),
+        };
+        guard.clear_ready();
+        self.woken = true;
         Ok(())
     }
 
     /// Reads what has come and appends the records whose turn it is.
     pub fn drain(&mut self, out: &mut Vec<Record>) {
-        let begun = boottime();
-        let before = self.batch.index.len();
+        let (looked, begun) = (Instant::now(), boottime());
+        let before = self.batch.len();
         let mut watermark = begun.saturating_sub(SLACK_NS);
         self.more = false;
         for ring in [&mut self.loaded.matters, &mut self.loaded.rest] {
@@ -246,34 +205,45 @@ impl Session {
                 self.more = true;
             }
         }
-        let got = self.batch.index.len() - before;
+        let got = self.batch.len() - before;
         self.received += got as u64;
+        if got > 0 && self.count_at.is_none() {
+            // The counters, and with them the clock, were left alone meanwhile.
+            self.assembler.set_clock_offset(clock::offset());
+        }
         self.foresee(before);
         self.told_until = watermark;
         self.release(watermark, out);
 
         let now = Instant::now();
-        self.look_at = if !self.batch.index.is_empty() {
-            Some(now + Duration::from_nanos(SLACK_NS))
-        } else if got > 0 {
-            Some(now + LOOK_AGAIN)
-        } else {
-            // Nothing came since the last look: the next event wakes us.
-            None
-        };
+        let alive = std::mem::take(&mut self.woken) || got > 0;
+        self.look
+            .drained(looked, now, alive, !self.batch.is_empty());
         if got > 0 && self.count_at.is_none() {
             self.count_at = Some(now + COUNTERS_PERIOD);
         }
     }
 
-    /// Detaches, then takes everything that is left.
+    /// Detaches, then takes everything that is left. What could not be had
+    /// within `LAST_RECORDS` is [`missing`] from the counters of [`Self::loss`].
     pub fn finish(&mut self, out: &mut Vec<Record>) {
         self.loaded.detach();
+        let end = Instant::now() + LAST_RECORDS;
         loop {
             self.drain(out);
-            if !self.more {
+            if self.more {
+                continue;
+            }
+            // Detaching does not wait for a program that runs on another
+            // processor, whose record is still to be written.
+            let all = self
+                .loaded
+                .counters()
+                .is_ok_and(|sums| sums.submitted <= self.received);
+            if all || Instant::now() >= end {
                 break;
             }
+            std::thread::sleep(Duration::from_millis(1));
         }
         self.told_until = u64::MAX;
         self.release(u64::MAX, out);
@@ -289,17 +259,28 @@ impl Session {
         }
         self.count_at = None;
         let loss = self.loss()?;
+        // A record that was not yet committed at the last look hides what came
+        // after it, which may have woken nobody. Asked once for each such count,
+        // so that no miscount keeps a timer going.
+        let hidden = missing(&loss);
+        if hidden > 0 && hidden != self.hidden {
+            self.look.hidden(Instant::now());
+            self.count_at = Some(Instant::now() + COUNTERS_PERIOD);
+        }
+        self.hidden = hidden;
         let news = loss.ring_full > self.lost_told;
         self.lost_told = loss.ring_full;
         Ok(news.then_some(loss))
     }
 
     /// The counters now, under the time up to which records have been told, so
-    /// that those still held do not come after it with an earlier one.
+    /// that those still held do not come after it with an earlier one. Also
+    /// looks at the wall clock anew, which may have been set.
     ///
     /// # Errors
     /// When the kernel does not give the counters.
-    pub fn loss(&self) -> anyhow::Result<Loss> {
+    pub fn loss(&mut self) -> anyhow::Result<Loss> {
+        self.assembler.set_clock_offset(clock::offset());
         let Sums {
             seen,
             filtered,
@@ -330,7 +311,7 @@ impl Session {
         // Only the OOM killer's records are looked at ahead, and they are rare:
         // the kind is peeked at without decoding the rest.
         const KIND: u16 = tracer_common::facts::kind::OOM;
-        for entry in &self.batch.index[from..] {
+        for entry in &self.batch.entries()[from..] {
             let bytes = self.batch.slice(*entry);
             if bytes.get(8..10) == Some(&KIND.to_le_bytes())
                 && let Ok(fact) = decode::decode(bytes)
@@ -340,14 +321,14 @@ impl Session {
         }
     }
 
-    /// Decodes and assembles, in order, what is not younger than `watermark`.
+    /// Decodes and assembles, in order, what is not younger than `watermark` or
+    /// finds no more room.
     fn release(&mut self, watermark: u64, out: &mut Vec<Record>) {
-        self.batch.index.sort_by_key(|(ts, _, _)| *ts);
-        let due = self
-            .batch
-            .index
-            .partition_point(|(ts, _, _)| *ts <= watermark);
-        for entry in &self.batch.index[..due] {
+        let due = self.batch.due(watermark);
+        if let Some((last, _, _)) = self.batch.entries()[..due].last() {
+            self.told_until = self.told_until.max(*last);
+        }
+        for entry in &self.batch.entries()[..due] {
             match decode::decode(self.batch.slice(*entry)) {
                 Ok(fact) => {
                     let told = out.len();
@@ -369,11 +350,17 @@ impl Session {
     }
 }
 
+/// Records that were put into a ring and never read from it: once the capture
+/// is over, they are lost.
+pub fn missing(loss: &Loss) -> u64 {
+    loss.submitted.saturating_sub(loss.received)
+}
+
 /// Reads up to a batch; the time of the last record if there may be more.
 fn fill(batch: &mut Batch, ring: &mut RingBuf<MapData>) -> Option<u64> {
     for _ in 0..BATCH {
         let item = ring.next()?;
         batch.push(&item);
     }
-    batch.index.last().map(|(ts, _, _)| *ts)
+    batch.last_time()
 }

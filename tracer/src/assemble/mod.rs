@@ -8,6 +8,7 @@
 //! Not here: names from runtimes, episodes, diagnoses, and whether anybody
 //! wants to see a record.
 
+mod awaited;
 mod bounded;
 mod containers;
 mod people;
@@ -23,6 +24,7 @@ use crate::{
     decode::Fact,
     record::{self, Record, Timestamp, When, ZapPhase, ZapSource},
 };
+use awaited::Awaited;
 use bounded::Bounded;
 use containers::Containers;
 use zaps::Zaps;
@@ -40,7 +42,7 @@ type ProcessKey = (u32, u64);
 /// What the facts cannot say by themselves.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
-    /// `CLOCK_REALTIME - CLOCK_BOOTTIME`, in ns.
+    /// `CLOCK_REALTIME - CLOCK_BOOTTIME`, in ns, to begin with.
     pub clock_offset_ns: i64,
     /// Keep the path through the kernel's tests.
     pub walk: bool,
@@ -66,8 +68,7 @@ pub struct Assembler {
     dying: Bounded<ProcessKey, ()>,
     /// Victims of the OOM killer, by host pid, with the time.
     oom: Bounded<u32, u64>,
-    /// Signals on their way, by target and number.
-    awaited: Bounded<(ProcessKey, u32), u64>,
+    awaited: Awaited,
     /// Processes that a SIGTERM has reached.
     saw_sigterm: Bounded<ProcessKey, ()>,
     /// Processes whose exit was told.
@@ -83,7 +84,7 @@ impl Assembler {
             zaps: Zaps::new(),
             dying: Bounded::new(REMEMBERED),
             oom: Bounded::new(1_024),
-            awaited: Bounded::new(REMEMBERED),
+            awaited: Awaited::new(),
             saw_sigterm: Bounded::new(REMEMBERED),
             exited: Bounded::new(REMEMBERED),
         }
@@ -95,6 +96,12 @@ impl Assembler {
             ts: Timestamp(mono_ns.saturating_add_signed(self.options.clock_offset_ns)),
             mono_ns,
         }
+    }
+
+    /// `CLOCK_REALTIME - CLOCK_BOOTTIME` in ns from here on: the wall clock may
+    /// be set at any time. What is ordered or measured goes by `mono_ns`.
+    pub fn set_clock_offset(&mut self, ns: i64) {
+        self.options.clock_offset_ns = ns;
     }
 
     /// Looks at a fact before its turn: the OOM killer names its victim a
@@ -150,7 +157,7 @@ impl Assembler {
                 name: decide::names::signal(signal).into(),
             }),
             core_dumped: signal != 0 && status & 0x80 != 0,
-            is_init: exit.pid.level >= 1 && exit.pid.nr == 1,
+            is_init: people::is_ns_init(&exit.pid),
             container,
         })));
     }
@@ -160,7 +167,7 @@ impl Assembler {
         let ts = fact.header.ts;
         match fact.phase {
             zap::ENTER | zap::WAIT => {
-                let container = self.containers.of(&fact.pid, None);
+                let container = self.containers.of_init(&fact.pid, &fact.init);
                 let init = people::process(
                     &fact.init,
                     &fact.pid,

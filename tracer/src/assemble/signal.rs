@@ -1,7 +1,7 @@
 //! A signal generated, a signal taken from the queue.
 
 use tracer_common::{
-    facts::{DeliverCore, DeliverFull, SignalCore, SignalFull, bits, handler},
+    facts::{DeliverCore, DeliverFull, PidLevels, SignalCore, SignalFull, bits, handler},
     signals::{SIGCHLD, SIGTERM},
 };
 
@@ -45,11 +45,19 @@ impl Assembler {
         if begun {
             self.dying.insert(target_key, ());
         }
-        if decision.outcome != Outcome::Dropped {
-            if situation.sig == SIGTERM {
-                self.saw_sigterm.insert(target_key, ());
-            }
-            self.awaited.insert((target_key, situation.sig), ts);
+        let reached = matches!(decision.outcome, Outcome::Queued | Outcome::Fatal);
+        // One that was pending already has reached it as well.
+        if situation.sig == SIGTERM && (reached || decision.outcome == Outcome::Coalesced) {
+            self.saw_sigterm.insert(target_key, ());
+        }
+        if reached {
+            self.awaited.queued(
+                target_key,
+                (!situation.group).then_some(core.target.tid),
+                situation.sig,
+                situation.result == TraceResult::LoseInfo,
+                ts,
+            );
         }
         let target_levels =
             full.map_or_else(|| people::host_levels(&core.target), |full| full.target_pid);
@@ -101,11 +109,9 @@ impl Assembler {
             })));
         }
         // A zapping init sends nothing after its SIGKILLs but the SIGCHLD that
-        // tells its parent that it is gone.
-        if situation.sig == SIGCHLD
-            && self.options.zap_source == record::ZapSource::Inferred
-            && self.zaps.is_told(sender_key)
-        {
+        // tells its parent that it is gone. Where the function's return is seen, that
+        // came first and nothing is left to end; but a kretprobe can be missed.
+        if situation.sig == SIGCHLD {
             self.zap_ends(sender_key, ts, out);
         }
     }
@@ -113,25 +119,31 @@ impl Assembler {
     fn situation(&self, core: &SignalCore, full: Option<&SignalFull>) -> Situation {
         let has = |bit| core.bits & bit != 0;
         let target_key = (core.target.tgid, core.target.start);
+        let is_target = (core.sender.tgid, core.sender.start) == target_key;
+        // Who has released itself has no number at any level.
+        let level = |levels: &PidLevels| people::known(levels).map_or(0, |known| known.level);
         Situation {
             sig: u32::from(core.sig),
             code: core.code,
             info: Info::from_fact(core.info),
             group: core.group != 0,
             result: TraceResult::from_fact(core.result),
-            relation: full.map_or(Relation::Same, |full| {
-                people::relation(&full.sender_pid, &full.target_pid)
-            }),
+            relation: match full {
+                Some(full) if !is_target => {
+                    people::relation(&full.sender_pid, &full.target_pid, full.sender_nr)
+                }
+                _ => Relation::Same,
+            },
             sender: Sender {
                 nr_in_target: full.map_or(core.sender.tgid, |full| full.sender_nr),
                 pf_flags: core.sender.flags,
                 nr: full.map_or(core.sender.tgid, |full| full.sender_pid.nr),
-                level: full.map_or(0, |full| full.sender_pid.level),
+                level: full.map_or(0, |full| level(&full.sender_pid)),
                 is_idle: core.sender.tid == 0,
-                is_target: (core.sender.tgid, core.sender.start) == target_key,
+                is_target,
             },
             target: Target {
-                level: full.map_or(0, |full| full.target_pid.level),
+                level: full.map_or(0, |full| level(&full.target_pid)),
                 nr: full.map_or(core.target.tgid, |full| full.target_pid.nr),
                 pf_flags: core.target.flags,
                 signal_flags: core.signal_flags,
@@ -165,7 +177,14 @@ impl Assembler {
             };
         }
         let levels = full.map_or_else(|| people::host_levels(&core.sender), |full| full.sender_pid);
-        let container = self.containers.of(&levels, None);
+        // Two that live at the same time in one namespace have the same init.
+        let reaper = full
+            .filter(|full| {
+                (full.sender_pid.level, full.sender_pid.inum)
+                    == (full.target_pid.level, full.target_pid.inum)
+            })
+            .map(|full| &full.reaper);
+        let container = self.containers.of(&levels, reaper);
         record::Sender {
             kind,
             process: people::process(
@@ -201,8 +220,8 @@ impl Assembler {
         let decision = decide::deliver::decide(&delivery, &mut walk);
         let levels = full.map_or_else(|| people::host_levels(&core.target), |full| full.target_pid);
         let container = self.containers.of(&levels, full.map(|full| &full.reaper));
-        let is_init = levels.level >= 1 && levels.nr == 1;
-        let generated = self.awaited.remove(&(key, sig));
+        let is_init = people::is_ns_init(&levels);
+        let generated = self.awaited.taken(key, core.target.tid, sig);
         let group_exit = core.signal_flags & SIGNAL_GROUP_EXIT != 0;
         if group_exit {
             self.dying.insert(key, ());

@@ -3,7 +3,7 @@
 //! An entry begins with the first SIGKILL that the dying init sends, or with the
 //! entry into `zap_pid_ns_processes()`; it is told once the init waits, since
 //! by then every SIGKILL is out; it ends with the function's return, or, where
-//! that cannot be seen, with the init's own SIGCHLD or its release.
+//! that is not seen, with the init's own SIGCHLD or its release.
 
 use super::bounded::Bounded;
 use crate::record::{ContainerRef, Process, ZapVictim};
@@ -73,11 +73,6 @@ impl Zaps {
             return None;
         }
         self.open.remove(&key)
-    }
-
-    /// Whether this init is zapping, and that was told.
-    pub fn is_told(&self, key: InitKey) -> bool {
-        self.open.get(&key).is_some_and(|zap| zap.told)
     }
 }
 

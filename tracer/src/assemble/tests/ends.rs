@@ -169,14 +169,29 @@ fn a_namespace_s_end_seen_directly() {
     );
     teller.take(zapped(20, WORKER));
     assert_eq!(teller.take(zap(30, phase::WAIT)), 1);
-    // The init's SIGCHLD ends an inferred zap only.
-    let mut child = sent(40, SIGCHLD, INIT, SHELL);
-    child.core.sender = INIT.exiting_task();
-    assert_eq!(teller.take(child), 1);
     assert_eq!(teller.take(zap(60, phase::LEAVE)), 1);
+    let mut child = sent(70, SIGCHLD, INIT, SHELL);
+    child.core.sender = INIT.exiting_task();
+    assert_eq!(teller.take(child), 1, "the SIGCHLD alone: the end was told");
     let zaps = teller.zaps();
     assert_eq!(zaps[1].source, ZapSource::Fentry);
     assert_eq!(zaps[1].duration_ns, Some(50), "since the entry");
+}
+
+#[test]
+fn a_missed_return_is_made_up_for_by_the_sigchld() {
+    let mut teller = Teller::with(Options {
+        zap_source: ZapSource::Kprobe,
+        ..OPTIONS
+    });
+    teller.take(zap(10, phase::ENTER));
+    teller.take(zapped(20, WORKER));
+    assert_eq!(teller.take(zap(30, phase::WAIT)), 1);
+    let mut child = sent(40, SIGCHLD, INIT, SHELL);
+    child.core.sender = INIT.exiting_task();
+    assert_eq!(teller.take(child), 2, "the SIGCHLD, and the end");
+    assert_eq!(teller.zaps()[1].duration_ns, Some(30));
+    assert_eq!(teller.take(zap(50, phase::RELEASED)), 0);
 }
 
 #[test]

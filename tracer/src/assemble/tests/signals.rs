@@ -201,3 +201,46 @@ fn a_container_keeps_its_name_and_learns_its_init() {
         Some("init.sh".to_owned())
     );
 }
+
+#[test]
+fn the_time_of_day_follows_the_clock() {
+    let mut teller = Teller::new();
+    let record = teller.signal(sent(50, USR1, SHELL, WORKER));
+    assert_eq!((record.when.mono_ns, record.when.ts.0), (50, 1_050));
+    teller.assembler.set_clock_offset(-10);
+    let record = teller.signal(sent(60, USR1, SHELL, WORKER));
+    assert_eq!((record.when.mono_ns, record.when.ts.0), (60, 50));
+}
+
+/// `TRACE_SIGNAL_ALREADY_PENDING`
+const PENDING: u8 = 2;
+/// `TRACE_SIGNAL_OVERFLOW_FAIL`
+const NO_ROOM: u8 = 3;
+
+#[test]
+fn a_second_one_does_not_begin_the_wait_anew() {
+    let mut teller = Teller::new();
+    let blocked = |ts| {
+        let mut fact = sent(ts, SIGTERM, SHELL, WORKER);
+        fact.core.handler = handler::FUNCTION;
+        fact.core.bits |= bits::BLOCKED;
+        fact
+    };
+    assert_eq!(teller.signal(blocked(0)).outcome, Outcome::Queued);
+    let mut again = blocked(9_000);
+    again.core.result = PENDING;
+    assert_eq!(teller.signal(again).outcome, Outcome::Coalesced);
+    let record = teller.deliver(taken(10_000, SIGTERM, WORKER));
+    assert_eq!(record.latency_ns, Some(10_000));
+}
+
+#[test]
+fn a_signal_that_failed_has_not_reached_anybody() {
+    let mut teller = Teller::new();
+    let mut fact = sent(5, 34, SHELL, WORKER);
+    fact.core.handler = handler::FUNCTION;
+    fact.core.code = -1;
+    fact.core.result = NO_ROOM;
+    assert_eq!(teller.signal(fact).outcome, Outcome::Failed);
+    assert_eq!(teller.deliver(taken(9, 34, WORKER)).latency_ns, None);
+}

@@ -21,7 +21,7 @@ use super::{
     writer::{Queue, Writer},
 };
 use crate::{
-    capture::Session,
+    capture::{self, Session},
     cli,
     output::{
         Sink,
@@ -152,7 +152,7 @@ pub async fn run(args: &Args, plan: &Plan) -> anyhow::Result<ExitCode> {
         when: session.when_now(),
         signals: counts.rows(),
         model_disagrees: counts.model_disagrees,
-        lost: loss.ring_full,
+        lost: loss.ring_full + capture::missing(&loss),
         undecodable: session.undecodable(),
     };
     if args.format == Format::Text {
