@@ -27,7 +27,8 @@ pub struct Process {
     /// that is never reused.
     pub start_ns: Option<u64>,
     pub container: Option<ContainerRef>,
-    /// Its number in each namespace, the host's first; left out for processes of the host.
+    /// Its number in each namespace, the host's first; left out for processes of
+    /// the host, and where there are more than eight.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ns_pids: Option<Vec<u32>>,
     /// The namespace's own id (6.18 and later), never reused.
