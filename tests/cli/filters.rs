@@ -197,3 +197,55 @@ fn everything() -> Outcome {
     assert!(of_type(&records, "exit").any(gone));
     Ok(())
 }
+
+/// A cgroup of the test's own in the unified hierarchy, gone with it.
+struct OwnCgroup(std::path::PathBuf);
+
+impl OwnCgroup {
+    fn new() -> anyhow::Result<Self> {
+        let mounts = std::fs::read_to_string("/proc/self/mounts")?;
+        let root = mounts
+            .lines()
+            .map(|line| line.split(' ').collect::<Vec<_>>())
+            .find(|fields| fields.get(2) == Some(&"cgroup2"))
+            .and_then(|fields| fields.get(1).copied())
+            .ok_or_else(|| anyhow::anyhow!("no cgroup2 is mounted"))?;
+        let path = std::path::Path::new(root).join(format!("sigwhy-cli-{}", std::process::id()));
+        std::fs::create_dir(&path)?;
+        Ok(Self(path))
+    }
+
+    fn admit(&self, pid: i32) -> anyhow::Result<()> {
+        Ok(std::fs::write(
+            self.0.join("cgroup.procs"),
+            pid.to_string(),
+        )?)
+    }
+}
+
+impl Drop for OwnCgroup {
+    fn drop(&mut self) {
+        // Empty only once its last process is reaped.
+        for _ in 0..100 {
+            if std::fs::remove_dir(&self.0).is_ok() {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+    }
+}
+
+#[test]
+fn by_cgroup() -> Outcome {
+    let cgroup = OwnCgroup::new()?;
+    let story = Story::new("cli-cg")?;
+    cgroup.admit(story.neighbour.pid())?;
+    let live = Live::json(["--cgroup".as_ref(), cgroup.0.as_os_str()])?;
+    story.tell()?;
+    story.finish()?;
+    let records = live.records()?;
+    assert_eq!(story.to(&story.neighbour, &records)[0], "SIGUSR1 handler");
+    let is_the_neighbour = |r: &Value| r["target"]["pid"] == story.neighbour.pid();
+    assert_eq!(stray(&records, is_the_neighbour), None);
+    Ok(())
+}
