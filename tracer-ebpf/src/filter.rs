@@ -76,8 +76,8 @@ fn wants_pids(target: u32, sender: Option<From>) -> bool {
         return true;
     }
     match sender {
-        // SAFETY: as above.
         Some(From { tgid, .. }) => {
+            // SAFETY: as above.
             unsafe { FILTER_PIDS.get(&tgid) }.is_some_and(|want| want & WANT_SENDER != 0)
         }
         None => false,

@@ -3,7 +3,7 @@
 //!
 //! Two rings and several processors do not deliver in order. What is read is
 //! held for a moment (`SLACK_NS`) and sorted, so that what follows may rely on
-//! the order of causes. Memory is bounded: see [`batch::HELD`].
+//! the order of causes. Memory is bounded: see `batch::HELD`.
 //!
 //! Not here: what a fact means ([`crate::decide`]), and who wants to see it.
 

@@ -143,7 +143,7 @@ async fn play_all(args: &Run, verbose: bool) -> anyhow::Result<ExitCode> {
         let exe = Path::new(SELF);
         let played = play::play(&mut session, scenario, exe, grace, &mut interrupt, scene).await?;
         let Some(report) = played else {
-            eprintln!("sigwhy: interrupted during {}", scenario.name);
+            super::tell(&format!("interrupted during {}", scenario.name));
             return Ok(ExitCode::from(INTERRUPTED));
         };
         match &mut show {

@@ -38,7 +38,7 @@ pub struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    Live(live::Args),
+    Live(Box<live::Args>),
     Lab(lab::Args),
     Doctor(doctor::Args),
     Man(man::Args),
@@ -73,7 +73,7 @@ pub fn main() -> ExitCode {
 fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let verbose = cli.verbose;
     match cli.command {
-        Some(Command::Live(args)) => live::run(args, verbose),
+        Some(Command::Live(args)) => live::run(*args, verbose),
         Some(Command::Lab(args)) => lab::run(args, verbose),
         Some(Command::Doctor(args)) => doctor::run(args),
         Some(Command::Man(args)) => man::run(args),

@@ -89,7 +89,6 @@ impl Plan {
                 forced: args.attach.clone(),
                 kernel_log: args.kernel_log,
                 ring_bytes: args.buffer.next_power_of_two() << 20,
-                ..load::Options::default()
             },
             view: View {
                 containers,
