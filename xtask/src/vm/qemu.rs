@@ -176,12 +176,15 @@ fn watch(
 
 /// - `-cpu max,-cx16`: a kernel that uses cmpxchg16b, which SLUB does when the
 ///   CPU has it, dies under QEMU 7.2's emulation in one boot of six.
+/// - `thread=single`: with a host thread for each processor, a processor may
+///   still run an instruction that the kernel has patched meanwhile, and 7.2
+///   oopses with "int3" when a static key flips under load.
 /// - q35, not microvm: 7.2 kernels mostly hang on that before their first word.
 fn command(ws: &Workspace, kernel: &Kernel, initramfs: &Path) -> Command {
     let mut qemu = ws.command("qemu-system-x86_64");
     qemu.args([
         "-accel",
-        "tcg,thread=multi",
+        "tcg,thread=single",
         "-cpu",
         "max,-cx16",
         "-M",
