@@ -4,6 +4,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use crate::harness::slow;
 use libc::{
     SIGABRT, SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGSEGV, SIGSTOP, SIGTERM, SIGUSR1,
 };
@@ -154,6 +155,11 @@ fn e15c_threads_do_not_make_an_init_mortal() -> Outcome {
     inside.kill(1, SIGTERM)?;
     assert_eq!(init.fate(SOON)?, Status::Alive);
     init.order(Order::EndThreads)?;
+    // A thread that has been joined may still be on its way out of the kernel.
+    let end = Instant::now() + SOON;
+    while init.stat().is_some_and(|stat| stat.threads > 1) && Instant::now() < end {
+        std::thread::sleep(Duration::from_millis(1));
+    }
     assert_eq!(init.stat().map(|stat| stat.threads), Some(1));
     Ok(())
 }
@@ -236,7 +242,7 @@ fn e28_a_reboot_inside_ends_the_namespace_only() -> Outcome {
     for (power_off, signal) in [(false, SIGHUP), (true, SIGINT)] {
         let (_host, init, inside) = family(&arena)?;
         inside.post(Order::Reboot { power_off })?;
-        assert_eq!(init.await_death(SOON)?, killed_by(signal));
+        assert_eq!(init.reap(SOON)?, killed_by(signal));
     }
     Ok(())
 }
@@ -281,7 +287,7 @@ fn x11_the_main_thread_may_go_first() -> Outcome {
     assert_eq!((stat.state, stat.threads), ('Z', 2));
     assert!(!init.fate(SOON)?.is_dead());
     host.kill(init.pid(), SIGKILL)?;
-    assert_eq!(init.await_death(SOON)?, killed_by(SIGKILL));
+    assert_eq!(init.reap(SOON)?, killed_by(SIGKILL));
     Ok(())
 }
 
@@ -332,6 +338,9 @@ fn starting_one_is_quick() -> Outcome {
     }
     let each = begin.elapsed() / 50;
     eprintln!("{each:?} for one init");
-    assert!(each < Duration::from_millis(100), "{each:?} for one init");
+    assert!(
+        each < slow(Duration::from_millis(100)),
+        "{each:?} for one init"
+    );
     Ok(())
 }

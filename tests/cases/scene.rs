@@ -118,6 +118,15 @@ impl Scene {
         }
     }
 
+    /// Dies of this signal, as its parent learns when it reaps it: where the end
+    /// of the main thread is not the end of the process.
+    pub fn is_reaped_of(&self, target: &Specimen, signal: i32) -> anyhow::Result<()> {
+        match target.reap(SOON)? {
+            Status::Signaled { signal: by, .. } if by == signal => Ok(()),
+            fate => bail!("{target}: {fate:?}, want it dead of signal {signal}"),
+        }
+    }
+
     /// Dies, however.
     pub fn dies(&self, target: &Specimen) -> anyhow::Result<()> {
         let fate = target.await_death(SOON)?;

@@ -27,12 +27,17 @@ fn every_hook_is_tried_for_real() -> Outcome {
     for id in ["signal_generate", "signal_deliver", "sched_process_exit"] {
         let check = check(&report, id);
         assert_eq!(check["group"], "Hooks");
-        assert_eq!(check["status"], "ok", "{check}");
         let detail = check["detail"].as_str().expect("text");
-        assert!(
-            detail.starts_with("tp_btf") && detail.contains("raw_tp"),
-            "{detail}"
-        );
+        assert!(detail.contains("raw_tp"), "{detail}");
+        // The best way, or another one and why.
+        match check["status"].as_str() {
+            Some("ok") => assert!(detail.starts_with("tp_btf "), "{detail}"),
+            Some("info") => {
+                assert!(detail.contains("better but refused: tp_btf: "), "{detail}");
+                assert!(check["remedy"].is_string(), "{check}");
+            }
+            other => panic!("{other:?}: {check}"),
+        }
     }
     let zap = check(&report, "zap");
     let detail = zap["detail"].as_str().expect("text");

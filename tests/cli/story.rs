@@ -64,7 +64,7 @@ impl Story {
     pub fn finish(&self) -> anyhow::Result<()> {
         self.host.kill(self.init.pid(), SIGKILL)?;
         self.init.await_death(SOON)?;
-        self.init.reap(SOON)
+        self.init.reap(SOON).map(drop)
     }
 
     /// The `signal` records to a process, as `NAME reason`, in order.

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -64,7 +65,8 @@ fn hostile(test: &str, script: &str) -> anyhow::Result<(Scratch, Command)> {
     fs::copy(shell, &path)?;
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
     let mut command = Command::new(path);
-    command.args(["-c", script]);
+    // Where sh is busybox, it has to be told which of its programs it is.
+    command.arg0("sh").args(["-c", script]);
     Ok((Scratch(dir), command))
 }
 

@@ -83,7 +83,8 @@ impl Stage {
         let child = init.spawn_child("probe-child")?;
         init.threads(1, &[])?;
         init.block(&[libc::SIGTERM])?;
-        child.kill(1, libc::SIGTERM)?;
+        // Where the init dies of it, the sender does too, perhaps before it answers.
+        let _ = child.kill(1, libc::SIGTERM);
         // Long enough to die in, were it to.
         std::thread::sleep(Duration::from_millis(20));
         let has_hole = init.fate(SOON)?.is_dead();
@@ -258,6 +259,17 @@ impl Stage {
         sender.order(order)
     }
 
+    /// How the target ended. Where its main thread had ended before, older
+    /// kernels tell only the parent that reaps it.
+    fn end(plan: &Plan, target: &Specimen) -> anyhow::Result<Status> {
+        let status = target.await_death(SOON)?;
+        let is_zombie = status.is_dead() && status != Status::Gone;
+        if plan.state == State::LeaderGone && is_zombie {
+            return Ok(target.reap(SOON).unwrap_or(status));
+        }
+        Ok(status)
+    }
+
     /// Compares what became of the target with what had to.
     fn look(&self, plan: &Plan, rig: &mut Rig, fate: Fate) -> anyhow::Result<Option<String>> {
         let target = &rig.target;
@@ -271,7 +283,7 @@ impl Stage {
                     return wrong(format!("dead: {dead}"));
                 }
             }
-            Fate::Dies => match target.await_death(SOON)? {
+            Fate::Dies => match Self::end(plan, target)? {
                 Status::Signaled { signal, .. } if signal == plan.signal => {}
                 status => return wrong(format!("{status:?}")),
             },

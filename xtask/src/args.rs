@@ -76,6 +76,18 @@ impl Args {
         std::mem::take(&mut self.0)
     }
 
+    /// Takes everything, and divides it at the first `--`: ours, and a command
+    /// line that is somebody else's.
+    pub fn split_at_dashes(&mut self) -> (Self, Vec<OsString>) {
+        let mut ours = std::mem::take(&mut self.0);
+        let Some(at) = ours.iter().position(|arg| arg == "--") else {
+            return (Self(ours), Vec::new());
+        };
+        let theirs = ours.split_off(at + 1);
+        ours.truncate(at);
+        (Self(ours), theirs)
+    }
+
     /// Refuses whatever nobody took.
     pub fn finish(&self) -> Result<()> {
         match self.0.first() {
@@ -119,6 +131,14 @@ mod tests {
             Err(Failure::Usage(_))
         ));
         assert!(matches!(args(&["--what"]).finish(), Err(Failure::Usage(_))));
+    }
+
+    #[test]
+    fn what_is_behind_the_dashes_is_not_ours() {
+        let (ours, theirs) = args(&["--timeout", "3", "--", "ls", "--", "-l"]).split_at_dashes();
+        assert_eq!(ours.0, ["--timeout", "3"]);
+        assert_eq!(theirs, ["ls", "--", "-l"]);
+        assert!(args(&["ls"]).split_at_dashes().1.is_empty());
     }
 
     #[test]

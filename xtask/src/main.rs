@@ -20,6 +20,7 @@ mod run;
 mod setup;
 mod test;
 mod toolchain;
+mod vm;
 mod workspace;
 
 use args::Args;
@@ -36,6 +37,7 @@ usage: cargo xtask COMMAND
   test [--full] [--deny] [--seed S] [FILTER]
                                      every check that CI makes; FILTER: only matching tests
   fuzz-kernel [--runs N] [--seed S]  compare the model with this kernel on random signals
+  vm run|shell|test|fetch            sigwhy on other kernels, under QEMU (docs/vm.md)
   bench [--quick] [--markdown FILE]  what tracing costs, beside other tracers
 
 Everything is built under target/ (or CARGO_TARGET_DIR). CONTRIBUTING.md says more.
@@ -66,6 +68,7 @@ fn dispatch(args: &mut Args) -> Result<ExitCode> {
         Some("test") => test::run(&ws, args),
         Some("fuzz-kernel") => fuzz_kernel::run(&ws, args),
         Some("bench") => bench::run(&ws, args),
+        Some("vm") => vm::run(&ws, args),
         Some("help" | "--help" | "-h") => {
             print!("{USAGE}");
             Ok(ExitCode::SUCCESS)

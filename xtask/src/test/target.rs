@@ -38,7 +38,7 @@ fn cargo_test(ws: &Workspace, name: &str) -> Command {
 }
 
 /// Builds the target and returns its binary.
-fn build(ws: &Workspace, name: &str) -> Result<PathBuf> {
+pub fn build(ws: &Workspace, name: &str) -> Result<PathBuf> {
     let mut cargo = cargo_test(ws, name);
     cargo.args(["--no-run", "--message-format=json-render-diagnostics"]);
     let output = cargo

@@ -196,11 +196,15 @@ pub enum Order {
     Untrace {
         pid: i32,
     },
-    /// waitid(2) without reaping: answers [`Answer::Status`].
+    /// waitid(2) without reaping: answers [`Answer::Status`]. Of a process that
+    /// is dead, kernels before 5.17 give the main thread's end and not the
+    /// process's: they differ where that thread went first, and after a
+    /// reboot(2) inside a PID namespace.
     Status {
         pid: i32,
     },
-    /// Reaps a dead child, waiting for it at most `millis`.
+    /// Reaps a dead child, waiting for it at most `millis`; answers
+    /// [`Answer::Status`].
     Reap {
         pid: i32,
         millis: u64,

@@ -148,7 +148,7 @@ impl Body {
                 None => Answer::Unfit(format!("not tracing {pid}")),
             },
             Order::Status { pid } => refused("waitid", status(pid), Answer::Status),
-            Order::Reap { pid, millis } => done("waitpid", reap(pid, millis)),
+            Order::Reap { pid, millis } => refused("waitpid", reap(pid, millis), Answer::Status),
             Order::SetPgid { pid, pgid } => done(
                 "setpgid",
                 unistd::setpgid(Pid::from_raw(pid), Pid::from_raw(pgid)).map_err(io::Error::from),
@@ -320,11 +320,11 @@ fn status(pid: i32) -> io::Result<Status> {
     }
 }
 
-fn reap(pid: i32, millis: u64) -> io::Result<()> {
+fn reap(pid: i32, millis: u64) -> io::Result<Status> {
     let end = Instant::now() + Duration::from_millis(millis.min(BLOCK_MAX));
     loop {
-        if raw::wait_any_status(pid)?.is_some() {
-            return Ok(());
+        if let Some(status) = raw::wait_any_status(pid)? {
+            return Ok(Status::from_wait(status));
         }
         if Instant::now() >= end {
             return Err(io::Error::from_raw_os_error(libc::ETIMEDOUT));

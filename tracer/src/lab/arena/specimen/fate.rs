@@ -9,7 +9,7 @@ use anyhow::{Context as _, bail};
 
 use super::super::{
     lock, procfs, raw,
-    wire::{Order, Status},
+    wire::{Answer, Order, Status},
 };
 use super::{LOOK, Specimen, ask_status, peek};
 
@@ -112,31 +112,35 @@ impl Specimen {
         }
     }
 
-    /// Has its parent reap it, waiting for its death at most `timeout`.
+    /// Has its parent reap it, waiting for its death at most `timeout`. How it
+    /// ended: where [`Specimen::await_death`] sees the main thread's end only
+    /// (see [`Order::Status`]), this is the process's.
     ///
     /// # Errors
     ///
     /// If it did not die in time, or its parent cannot be asked.
-    pub fn reap(&self, timeout: Duration) -> anyhow::Result<()> {
+    pub fn reap(&self, timeout: Duration) -> anyhow::Result<Status> {
         let member = &self.member;
-        match &member.parent {
-            Some(parent) => Self::new(Arc::clone(parent)).order(Order::Reap {
-                pid: member.pid_for_parent,
-                millis: timeout.as_millis() as u64,
-            }),
-            None => {
-                let end = Instant::now() + timeout;
-                while raw::wait_any_status(member.pid)
-                    .with_context(|| format!("reaping {self}"))?
-                    .is_none()
-                {
-                    if Instant::now() >= end {
-                        bail!("{self} did not die within {timeout:?}");
-                    }
-                    thread::sleep(LOOK);
+        let Some(parent) = &member.parent else {
+            let end = Instant::now() + timeout;
+            loop {
+                let status = raw::wait_any_status(member.pid);
+                if let Some(status) = status.with_context(|| format!("reaping {self}"))? {
+                    return Ok(Status::from_wait(status));
                 }
-                Ok(())
+                if Instant::now() >= end {
+                    bail!("{self} did not die within {timeout:?}");
+                }
+                thread::sleep(LOOK);
             }
+        };
+        let order = Order::Reap {
+            pid: member.pid_for_parent,
+            millis: timeout.as_millis() as u64,
+        };
+        match Self::new(Arc::clone(parent)).ask(order)? {
+            Answer::Status(status) => Ok(status),
+            answer => Err(self.unexpected("reap", &answer)),
         }
     }
 }
