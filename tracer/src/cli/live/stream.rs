@@ -72,22 +72,30 @@ pub async fn run(args: &Args, plan: &Plan) -> anyhow::Result<ExitCode> {
     sink.flush().context(cli::WRITING)?;
     // The header comes before the command's own output, and a command whose
     // signals could not be written is not started.
-    tokio::select! {
+    let ended = tokio::select! {
         biased;
-        _ = terminate.recv() => return Ok(End::Interrupted.exit_code(0, false)),
-        _ = interrupt.recv() => return Ok(End::Interrupted.exit_code(0, false)),
         written = async {
             let _ = err_queue.below(0).await;
             queue.below(0).await
-        } => written.context(cli::WRITING)?,
-    }
-    let mut child = spawn(args)?;
+        } => {
+            written.context(cli::WRITING)?;
+            None
+        }
+        // Whoever has read the start record may have sent signals by now: what
+        // they came to is still to be told.
+        _ = terminate.recv() => Some(End::Interrupted),
+        _ = interrupt.recv() => Some(End::Interrupted),
+    };
+    let mut child = if ended.is_none() { spawn(args)? } else { None };
 
     let mut counts = Counts::default();
     let mut records = Vec::new();
     let mut pressed = false;
     let deadline = args.duration.map(|duration| Instant::now() + duration);
     let end = loop {
+        if let Some(end) = ended {
+            break end;
+        }
         tokio::select! {
             biased;
             _ = terminate.recv() => break End::Interrupted,
