@@ -31,7 +31,7 @@ fn every_hook_is_tried_for_real() -> Outcome {
         assert!(detail.contains("raw_tp"), "{detail}");
         // The best way, or another one and why.
         match check["status"].as_str() {
-            Some("ok") => assert!(detail.starts_with("tp_btf "), "{detail}"),
+            Some("ok") => assert!(detail.starts_with("tp_btf"), "{detail}"),
             Some("info") => {
                 assert!(detail.contains("better but refused: tp_btf: "), "{detail}");
                 assert!(check["remedy"].is_string(), "{check}");

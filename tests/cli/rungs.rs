@@ -58,6 +58,8 @@ fn doctors_best() -> anyhow::Result<Option<String>> {
         .filter(|check| check["id"] == "signal_generate")
         .find_map(|check| check["detail"].as_str());
     let way = detail.and_then(|detail| detail.split([' ', ';', ',']).next());
+    // One way under two names: records do not tell how siginfo is read.
+    let way = way.map(|way| way.strip_suffix("_scalar_info").unwrap_or(way));
     Ok(way.map(str::to_owned))
 }
 

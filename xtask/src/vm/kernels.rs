@@ -171,11 +171,28 @@ impl Scratch {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let path = dir(ws).join(format!(".scratch-{}-{count}", std::process::id()));
-        // Of an earlier process with this pid that was killed.
+        sweep(&dir(ws));
+        // Of an earlier process with our pid, which the sweep took for ours.
         let _ = std::fs::remove_dir_all(&path);
         std::fs::create_dir_all(&path).context(|| format!("cannot make {}", path.display()))?;
         Ok(Self(path))
     }
+}
+
+/// Removes what processes left that were killed, by Ctrl-C most of all.
+fn sweep(dir: &Path) {
+    for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if owner(&name).is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+/// The pid in a scratch directory's name.
+fn owner(name: &str) -> Option<&str> {
+    let (pid, _count) = name.strip_prefix(".scratch-")?.split_once('-')?;
+    pid.parse::<u32>().is_ok().then_some(pid)
 }
 
 impl Drop for Scratch {
@@ -187,6 +204,13 @@ impl Drop for Scratch {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_scratch_directories_have_an_owner() {
+        assert_eq!(owner(".scratch-77-0"), Some("77"));
+        assert_eq!(owner(".scratch-../x-0"), None);
+        assert_eq!(owner("6.12"), None);
+    }
 
     #[test]
     fn all_are_all_and_a_path_is_a_file() {

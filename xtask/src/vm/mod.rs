@@ -95,7 +95,7 @@ fn run_one(ws: &Workspace, args: &mut Args) -> Result<ExitCode> {
     guest.directory(&cwd)?;
     guest.user_job("run", &argv, &cwd)?;
     let scratch = Scratch::new(ws)?;
-    let initramfs = qemu::initramfs_file(&scratch)?;
+    let initramfs = scratch.0.join("initramfs");
     guest.write(&initramfs)?;
 
     let mut worst = 0;
@@ -134,7 +134,7 @@ fn shell(ws: &Workspace, args: &mut Args) -> Result<ExitCode> {
     let (rows, columns) = guest::terminal_size();
     guest.terminal(rows, columns);
     let scratch = Scratch::new(ws)?;
-    let initramfs = qemu::initramfs_file(&scratch)?;
+    let initramfs = scratch.0.join("initramfs");
     guest.write(&initramfs)?;
     eprintln!("xtask: booting; `exit` turns the guest off");
     let ran = qemu::run(ws, kernel, &initramfs, None, Output::Terminal)?;

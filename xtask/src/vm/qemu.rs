@@ -3,7 +3,6 @@
 //! Emulated (TCG), never KVM: it works wherever CI does, inside other virtual
 //! machines too, and boots in two to three seconds.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
@@ -12,7 +11,7 @@ use std::time::{Duration, Instant};
 use super::kernels::{Kernel, Scratch};
 use super::stream;
 use crate::failure::{Context as _, Result};
-use crate::workspace::{ContextNone as _, Workspace};
+use crate::workspace::Workspace;
 
 /// How long a boot may take: twenty times what it takes on an idle machine.
 const BOOT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -273,15 +272,6 @@ impl Drop for Qemu {
     fn drop(&mut self) {
         let _ = self.end();
     }
-}
-
-/// A file for a guest's initramfs that goes with it.
-pub fn initramfs_file(scratch: &Scratch) -> Result<PathBuf> {
-    let path = scratch.0.join("initramfs");
-    File::create(&path).context(|| format!("cannot write {}", path.display()))?;
-    path.is_absolute()
-        .then_some(path)
-        .context_none("target/ has no absolute path")
 }
 
 #[cfg(test)]

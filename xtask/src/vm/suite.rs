@@ -63,7 +63,7 @@ pub fn run(ws: &Workspace, args: &mut Args) -> Result<ExitCode> {
         tests.push(fuzz_name(&wanted));
     }
     let scratch = Scratch::new(ws)?;
-    let initramfs = qemu::initramfs_file(&scratch)?;
+    let initramfs = scratch.0.join("initramfs");
     guest(ws, &binaries, &wanted)?.write(&initramfs)?;
 
     let mut table = Table::new(tests);
