@@ -56,7 +56,7 @@ cases! {
     "SIGALRM comes from a timer, whoever was running" |s| {
         let Family { init, .. } = s.family()?;
         init.order(Order::Alarm { millis: 20 })?;
-        std::thread::sleep(Duration::from_millis(60));
+        std::thread::sleep(crate::harness::slow(Duration::from_millis(300)));
         s.lives(&init)?;
         s.signals(&init, [sig(SIGALRM).dropped("unkillable_init").by_kernel("timer").forced(true)]);
     }
@@ -142,7 +142,7 @@ cases! {
     "a timer that sends SIGKILL does not end an init: it is never forced" |s| {
         let Family { init, .. } = s.family()?;
         init.order(Order::Timer { signal: SIGKILL, millis: 10 })?;
-        std::thread::sleep(Duration::from_millis(50));
+        std::thread::sleep(crate::harness::slow(Duration::from_millis(300)));
         s.lives(&init)?;
         s.signals(&init, [
             sig(SIGKILL).dropped("unkillable_init").by_kernel("timer").forced(false).code(SI_TIMER),
@@ -153,7 +153,7 @@ cases! {
         let host = s.host("timed")?;
         host.dispose(SIGUSR1, Disposition::Handler)?;
         host.order(Order::Timer { signal: SIGUSR1, millis: 10 })?;
-        std::thread::sleep(Duration::from_millis(50));
+        std::thread::sleep(crate::harness::slow(Duration::from_millis(300)));
         assert_eq!(host.caught(SIGUSR1)?, 1);
         s.signals(&host, [sig(SIGUSR1).queued("handler").by_kernel("timer").code(SI_TIMER)]);
         s.deliveries(&host, [deliver(SIGUSR1).outcome("handled")]);
