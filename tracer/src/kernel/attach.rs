@@ -110,15 +110,22 @@ pub(super) fn attach(
     Ok(())
 }
 
-/// Detaches a program, so that it can be loaded again.
+/// Detaches a program by its name, so that it can be loaded again.
 pub(super) fn unload(ebpf: &mut Ebpf, spec: &Program) {
+    if let Some(program) = ebpf.program_mut(spec.name) {
+        detach(program);
+    }
+}
+
+/// Detaches a program of any type that the ladder has.
+pub(super) fn detach(program: &mut AyaProgram) {
     // A program that was never loaded answers with an error that says so.
-    let _ = match ebpf.program_mut(spec.name) {
-        Some(AyaProgram::BtfTracePoint(program)) => program.unload(),
-        Some(AyaProgram::RawTracePoint(program)) => program.unload(),
-        Some(AyaProgram::FEntry(program)) => program.unload(),
-        Some(AyaProgram::FExit(program)) => program.unload(),
-        Some(AyaProgram::KProbe(program)) => program.unload(),
+    let _ = match program {
+        AyaProgram::BtfTracePoint(program) => program.unload(),
+        AyaProgram::RawTracePoint(program) => program.unload(),
+        AyaProgram::FEntry(program) => program.unload(),
+        AyaProgram::FExit(program) => program.unload(),
+        AyaProgram::KProbe(program) => program.unload(),
         _ => Ok(()),
     };
 }

@@ -13,7 +13,6 @@ use anyhow::{Context as _, anyhow};
 use aya::{
     Ebpf, EbpfLoader,
     maps::{HashMap, MapData, PerCpuArray, RingBuf},
-    programs::Program as AyaProgram,
 };
 use tokio::io::{Interest, unix::AsyncFd};
 use tracer_common::{
@@ -24,7 +23,7 @@ use tracer_common::{
 };
 
 use super::{
-    attach::{Attachment, Refusal, climb},
+    attach::{self, Attachment, Refusal, climb},
     btf::{self, Btf},
     cgroup,
     ladder::{Forced, HOOKS},
@@ -227,14 +226,7 @@ impl Loaded {
     /// Detaches every program; what is in the rings can still be read.
     pub fn detach(&mut self) {
         for (_, program) in self.ebpf.programs_mut() {
-            let _ = match program {
-                AyaProgram::BtfTracePoint(p) => p.unload(),
-                AyaProgram::RawTracePoint(p) => p.unload(),
-                AyaProgram::FEntry(p) => p.unload(),
-                AyaProgram::FExit(p) => p.unload(),
-                AyaProgram::KProbe(p) => p.unload(),
-                _ => Ok(()),
-            };
+            attach::detach(program);
         }
     }
 
