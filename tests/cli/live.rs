@@ -96,7 +96,19 @@ pub struct Said {
 impl Live {
     /// `live --format json`, once it watches.
     pub fn json<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> anyhow::Result<Self> {
-        let live = Self::spawn(sigwhy().args(["live", "--format", "json"]).args(args))?;
+        Self::json_of(sigwhy().args(["live", "--format", "json"]).args(args))
+    }
+
+    /// The same, attached in the best way also where the tests are run by
+    /// another.
+    pub fn unforced<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> anyhow::Result<Self> {
+        let mut command = sigwhy();
+        command.env_remove("SIGWHY_ATTACH");
+        Self::json_of(command.args(["live", "--format", "json"]).args(args))
+    }
+
+    fn json_of(command: &mut Command) -> anyhow::Result<Self> {
+        let live = Self::spawn(command)?;
         live.record(|record| record["type"] == "start")
             .with_context(|| format!("no start record; it says {:?}", live.err.lock()))?;
         Ok(live)

@@ -68,7 +68,7 @@ fn raw_tracepoints_tell_the_same() -> anyhow::Result<()> {
     let story = Story::new("cli-rung")?;
     let inode = story.inode.to_string();
     let args = ["-c", &inode, "--all"];
-    let best = Live::json(args)?;
+    let best = Live::unforced(args)?;
     let raw = [
         "signal_generate=raw_tp",
         "signal_deliver=raw_tp",
@@ -100,5 +100,32 @@ fn raw_tracepoints_tell_the_same() -> anyhow::Result<()> {
         of_type(records, "zap").find_map(|zap| zap["killed"].as_array().map(Vec::len))
     };
     assert_eq!((killed(&best), killed(&lower)), (Some(1), Some(1)));
+    Ok(())
+}
+
+#[test]
+fn the_environment_chooses_for_every_command_that_traces() -> anyhow::Result<()> {
+    let of = |args: &[&str]| {
+        let mut command = sigwhy();
+        run(command
+            .env("SIGWHY_ATTACH", "zap=inferred_raw,signal_deliver=raw_tp")
+            .args(args))
+    };
+    let live = ["live", "--format", "json", "--duration", "1ms"];
+    let start = of(&live)?.records()?.remove(0);
+    assert_eq!(start["hooks"]["signal_deliver"], "raw_tp");
+    assert_eq!(start["hooks"]["zap"], "inferred");
+    // What is typed wins.
+    let start = of(&[&live[..], &["--attach", "oom=raw_tp"]].concat())?
+        .records()?
+        .remove(0);
+    assert_eq!(start["hooks"]["oom"], "raw_tp");
+
+    for args in [&live[..], &["lab", "run", "kill-init"]] {
+        let mut command = sigwhy();
+        let said = run(command.env("SIGWHY_ATTACH", "zap=magic").args(args))?;
+        assert_eq!(said.status.code(), Some(2), "{args:?}");
+        assert!(said.err[0].contains("magic"), "{:?}", said.err);
+    }
     Ok(())
 }

@@ -34,7 +34,7 @@ usage: cargo xtask COMMAND
   build [--debug]                    build sigwhy and print where it is
   demo                               build, then show why `kill 1` in a container does nothing
   run -- ARGS                        build, then run `sigwhy ARGS` as root
-  test [--full] [--deny] [--seed S] [FILTER]
+  test [--full] [--deny] [--no-vm] [--seed S] [FILTER]
                                      every check that CI makes; FILTER: only matching tests
   fuzz-kernel [--runs N] [--seed S]  compare the model with this kernel on random signals
   vm run|shell|test|fetch            sigwhy on other kernels, under QEMU (docs/vm.md)

@@ -74,6 +74,9 @@ pub struct Run {
     /// Colour: auto is for terminals, and respects NO_COLOR.
     #[arg(long, value_enum, default_value_t = Color::Auto)]
     pub color: Color,
+
+    #[command(flatten)]
+    pub attach: super::Attach,
 }
 
 /// How to print.
@@ -118,7 +121,11 @@ pub fn run(args: Args, verbose: bool) -> anyhow::Result<ExitCode> {
 async fn play_all(args: &Run, verbose: bool) -> anyhow::Result<ExitCode> {
     let chosen = choose(&args.names)?;
     // Before any process is made: whoever may not trace hears of it first.
-    let (mut session, _) = Session::start(&play::load_options(), verbose, Vec::new())?;
+    let (mut session, _) = Session::start(
+        &play::load_options(&args.attach.forced),
+        verbose,
+        Vec::new(),
+    )?;
     let mut interrupt = Interrupt::new()?;
     let mut out = io::stdout();
     let options = show::Options {

@@ -11,6 +11,7 @@ use anyhow::Context as _;
 use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::doctor as checks;
+use crate::kernel::ladder::Forced;
 use crate::output::escape::terminal;
 
 pub mod completions;
@@ -33,6 +34,21 @@ pub struct Cli {
 
     #[command(subcommand)]
     pub command: Option<Command>,
+}
+
+/// How hooks are to be attached, for every command that traces.
+#[derive(Debug, clap::Args)]
+pub struct Attach {
+    /// Attach a hook in this way and no other, for instance zap=inferred;
+    /// `sigwhy doctor` lists hooks and ways. In the variable, several have commas
+    /// between.
+    #[arg(
+        long = "attach",
+        value_name = "HOOK=WAY",
+        env = "SIGWHY_ATTACH",
+        value_delimiter = ','
+    )]
+    pub forced: Vec<Forced>,
 }
 
 /// What to do.

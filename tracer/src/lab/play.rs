@@ -17,6 +17,7 @@ use super::report::Report;
 use super::scenario::Scenario;
 use super::stage::{self, Backstage, Performance, Told};
 use crate::capture::{Session, boottime};
+use crate::kernel::ladder::Forced;
 use crate::kernel::load;
 use crate::record::Record;
 
@@ -68,8 +69,9 @@ impl Interrupt {
 /// What to load for scenarios: containers only, without the noise of every
 /// machine. No narrower: a SIGTERM that is filtered out would make "its handler
 /// never ran" a guess.
-pub fn load_options() -> load::Options {
+pub fn load_options(forced: &[Forced]) -> load::Options {
     load::Options {
+        forced: forced.to_vec(),
         signal_set: !(mask(SIGCHLD) | mask(SIGURG) | mask(SIGWINCH) | mask(32) | mask(33)),
         ..load::Options::default()
     }

@@ -8,6 +8,9 @@ use std::process::{Command, ExitCode};
 
 use crate::args::Args;
 use crate::failure::Result;
+use crate::vm::kernels::{self, Choice, Kernel};
+use crate::vm::matrix::{self, Matrix};
+use crate::vm::{ladder, need};
 use crate::workspace::{self, Workspace};
 use crate::{deny, fuzz_kernel, pins, privilege, setup};
 
@@ -16,10 +19,6 @@ pub mod target;
 
 use report::Report;
 
-/// Kernel tests at a time: each waits for most of its time, and more of them
-/// would make signals of one test noise in the others' captures.
-const KERNEL_TEST_THREADS: &str = "2";
-
 /// How much longer `--full` fuzzes.
 const FULL_FUZZ_FACTOR: u64 = 20;
 
@@ -27,7 +26,9 @@ const FULL_FUZZ_FACTOR: u64 = 20;
 struct Wanted {
     /// Also the ignored (slow) tests, and a long fuzz.
     full: bool,
-    /// Only tests whose name holds this, and no other check.
+    /// Also on other kernels, in guests.
+    guests: bool,
+    /// Only tests whose name holds this, here, and no other check.
     filter: Option<String>,
     seed: u64,
 }
@@ -38,6 +39,7 @@ pub fn run(ws: &Workspace, args: &mut Args) -> Result<ExitCode> {
     let with_deny = args.flag("--deny") || ci;
     let wanted = Wanted {
         full: args.flag("--full"),
+        guests: !args.flag("--no-vm"),
         seed: args
             .number("--seed")?
             .unwrap_or_else(fuzz_kernel::seed_of_today),
@@ -78,27 +80,72 @@ fn stages(ws: &Workspace, wanted: &Wanted, with_deny: bool, report: &mut Report)
     }
 }
 
-/// The tiers that need root.
+/// The tests on real kernels: this one, which takes root, and others in guests,
+/// which takes QEMU.
 fn kernel_tiers(ws: &Workspace, wanted: &Wanted, report: &mut Report) {
+    let all = wanted.filter.is_none();
+    let factor = if wanted.full { FULL_FUZZ_FACTOR } else { 1 };
+    let mut built = None;
+    let ready = report.stage("test binaries", || {
+        built = Some(Matrix::new(
+            ws,
+            matrix::Wanted {
+                filter: wanted.filter.clone(),
+                runs: matrix::FUZZ_RUNS * factor,
+                seed: wanted.seed,
+                timeout: matrix::TIMEOUT * factor,
+                jobs: None,
+                full: wanted.full,
+            },
+        )?);
+        Ok(())
+    });
+    let Some(matrix) = built.as_mut().filter(|_| ready) else {
+        return;
+    };
     let no_root = privilege::missing();
     if let Some(why) = no_root {
-        report.cannot_run("kernel tests", why);
+        report.cannot_run("this kernel", why);
     } else {
-        report.stage("kernel tests", || kernel_tests(ws, wanted));
+        let ladders = if all {
+            ladder::HERE
+        } else {
+            &ladder::HERE[..1]
+        };
+        report.stage("this kernel", || matrix.here(ladders));
     }
-    if wanted.filter.is_some() {
+    if !all {
         return;
     }
-    if let Some(why) = no_root {
-        report.cannot_run("fuzz", why);
-    } else {
-        report.stage("fuzz", || {
-            let factor = if wanted.full { FULL_FUZZ_FACTOR } else { 1 };
-            let runs = fuzz_kernel::DEFAULT_RUNS * factor;
-            let mut command = fuzz_kernel::prepare(ws, runs, wanted.seed)?;
-            workspace::run(&mut command, "the comparison with the kernel")
-        });
+    let mut guests = Vec::new();
+    match kernels_of_guests(ws, wanted) {
+        Err(why) => report.cannot_run("other kernels", &why),
+        Ok(kernels) => {
+            guests = kernels;
+            report.stage("other kernels", || {
+                matrix.images(&guests)?;
+                matrix.guests(&guests, &ladder::GUEST.iter().collect::<Vec<_>>(), None)
+            });
+        }
     }
+    matrix.summary();
+    let whole = no_root.is_none() && !guests.is_empty();
+    report.stage("no case left out", || matrix.judge(whole));
+}
+
+/// The kernels to boot, or why none can be.
+fn kernels_of_guests(ws: &Workspace, wanted: &Wanted) -> std::result::Result<Vec<Kernel>, String> {
+    if !wanted.guests {
+        return Err("left out with --no-vm".into());
+    }
+    let series: Vec<Choice> = kernels::SERIES
+        .iter()
+        .copied()
+        .map(Choice::Series)
+        .collect();
+    need::ensure(ws)
+        .and_then(|()| kernels::ensure(ws, &series))
+        .map_err(|failure| failure.to_string())
 }
 
 fn format(ws: &Workspace) -> Result<()> {
@@ -158,13 +205,6 @@ fn unit_tests(ws: &Workspace, wanted: &Wanted) -> Result<()> {
     cargo.args(["test", "--release", "--lib", "--bins"]);
     add_test_args(&mut cargo, wanted, &["--"]);
     workspace::run(&mut cargo, "unit tests")
-}
-
-fn kernel_tests(ws: &Workspace, wanted: &Wanted) -> Result<()> {
-    let mut command = target::command(ws, "integration")?;
-    command.args(["--test-threads", KERNEL_TEST_THREADS]);
-    add_test_args(&mut command, wanted, &[]);
-    workspace::run(&mut command, "kernel tests")
 }
 
 /// Adds `--full` and the filter for a test binary.

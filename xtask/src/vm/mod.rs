@@ -1,8 +1,7 @@
 //! `cargo xtask vm`: sigwhy on other kernels than this machine's, booted under
 //! QEMU in seconds.
 //!
-//! One guest at a time: two of them on a small machine would make each other's
-//! timings worthless. docs/vm.md says how to use it.
+//! docs/vm.md says how to use it.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -14,11 +13,15 @@ use crate::workspace::Workspace;
 use crate::{build, setup, test};
 
 mod apt;
+mod column;
 mod guest;
+mod here;
 mod image;
 mod initramfs;
-mod kernels;
-mod need;
+pub mod kernels;
+pub mod ladder;
+pub mod matrix;
+pub mod need;
 mod qemu;
 mod stream;
 mod suite;
@@ -104,7 +107,7 @@ fn run_one(ws: &Workspace, args: &mut Args) -> Result<ExitCode> {
         let output = if kernels.len() == 1 {
             Output::Raw
         } else {
-            Output::Lines(&mut see)
+            Output::Lines(&kernel.label, &mut see)
         };
         let limit = Some(Duration::from_secs(timeout));
         let ran = qemu::run(ws, kernel, &initramfs, limit, output)?;

@@ -45,10 +45,18 @@ pub fn ensure(ws: &Workspace) -> Result<()> {
         ));
     }
     eprintln!("xtask: {install}");
-    let mut apt = ws.command("apt-get");
-    apt.args(["install", "--yes", "--quiet", "--no-install-recommends"]);
-    apt.args(&missing).env("DEBIAN_FRONTEND", "noninteractive");
-    workspace::run(&mut apt, "apt-get install (is `apt-get update` due?)")
+    let apt = |args: &[&str]| {
+        let mut apt = ws.command("apt-get");
+        apt.args(args).env("DEBIAN_FRONTEND", "noninteractive");
+        workspace::run(&mut apt, &format!("apt-get {}", args[0]))
+    };
+    let mut args = vec!["install", "--yes", "--quiet", "--no-install-recommends"];
+    args.extend(&missing);
+    // A new machine has no package lists, an old one has old ones.
+    apt(&args).or_else(|_| {
+        apt(&["update", "--quiet"])?;
+        apt(&args)
+    })
 }
 
 /// The packages of the programs that are not there.

@@ -29,8 +29,8 @@ const APPEND: &str = "console=ttyS0 quiet panic=-1 oops=panic mitigations=off no
 pub enum Output<'a> {
     /// To our stdout as it is.
     Raw,
-    /// Line by line behind a label, and each shown to this.
-    Lines(&'a mut (dyn FnMut(&str) + Send)),
+    /// Line by line behind this label, and each shown to this.
+    Lines(&'a str, &'a mut (dyn FnMut(&str) + Send)),
     /// The guest's terminal is ours.
     Terminal,
 }
@@ -111,7 +111,7 @@ fn attempt(
     let ran = thread::scope(|scope| -> Result<Ran> {
         let reader = stdout.map(|stdout| {
             scope.spawn(move || match output {
-                Output::Lines(see) => stream::lines(stdout, &kernel.label, see),
+                Output::Lines(label, see) => stream::lines(stdout, label, see),
                 Output::Raw | Output::Terminal => stream::raw(stdout),
             })
         });

@@ -1,165 +1,98 @@
 //! `cargo xtask vm test`: the integration tests and the kernel fuzzer on each
-//! kernel.
+//! kernel, once for each way to attach.
 
-use std::path::Path;
-use std::process::{Command, ExitCode};
-use std::time::Duration;
+use std::path::PathBuf;
+use std::process::ExitCode;
 
-use super::guest::Guest;
-use super::kernels::{Kernel, Scratch};
-use super::qemu::{self, Broken, Output, Ran};
-use super::table::{Column, Table, Verdict};
-use super::{Binaries, ready};
+use super::kernels::{self, Choice};
+use super::matrix::{FUZZ_RUNS, Matrix, TIMEOUT, Wanted};
+use super::{ladder, need};
 use crate::args::Args;
-use crate::failure::{Context as _, Result, fail};
-use crate::fuzz_kernel;
-use crate::workspace::{self, Workspace};
+use crate::failure::{Context as _, Failure, Result};
+use crate::workspace::Workspace;
+use crate::{fuzz_kernel, privilege};
 
-/// Seconds that a guest has for everything: emulated, the tests take ten times
-/// as long as here.
-const TIMEOUT: u64 = 900;
+/// `--kernel` for the machine that runs this.
+const HERE: &str = "here";
 
-/// Runs of the fuzzer.
-const FUZZ_RUNS: u64 = 300;
-
-/// As on the machine itself, and the guest has two processors.
-const TEST_THREADS: &str = "2";
-
-/// By what the tests stretch their patience.
-const SLOW: &str = "10";
-
-const SUITE: &str = "suite";
-const FUZZ: &str = "fuzz";
-
-struct Wanted {
-    filter: Option<String>,
-    runs: u64,
-    seed: u64,
-    timeout: u64,
+/// What `--kernel` asked for.
+struct Kernels {
+    here: bool,
+    guests: Vec<Choice>,
 }
 
 /// The command.
 pub fn run(ws: &Workspace, args: &mut Args) -> Result<ExitCode> {
-    let kernels = args.value("--kernel")?.unwrap_or_else(|| "all".into());
+    let kernels = which(&args.value("--kernel")?.unwrap_or_else(|| "all".into()))?;
+    let rung = args.value("--rung")?;
+    let ladders = ladder::chosen(rung.as_deref()).ok_or_else(|| {
+        let known: Vec<_> = ladder::GUEST.iter().map(|ladder| ladder.id).collect();
+        Failure::Usage(format!("--rung takes one of {}", known.join(", ")))
+    })?;
     let report = args.value("--report")?.map(std::path::absolute);
-    let report = report.transpose().context(|| "--report".into())?;
+    let report: Option<PathBuf> = report.transpose().context(|| "--report".into())?;
     let wanted = Wanted {
         timeout: args.number("--timeout")?.unwrap_or(TIMEOUT),
         runs: args.number("--runs")?.unwrap_or(FUZZ_RUNS),
         seed: args
             .number("--seed")?
             .unwrap_or_else(fuzz_kernel::seed_of_today),
+        jobs: args.number("--jobs")?,
+        full: args.flag("--full"),
         filter: args.positional(),
     };
     args.finish()?;
 
-    let kernels = ready(ws, Some(&kernels))?;
-    let binaries = Binaries::build(ws)?;
-    let mut tests = listed(ws, &binaries, wanted.filter.as_deref())?;
-    if tests.is_empty() {
-        return fail("no test has that in its name");
+    // First what may be missing, then what takes its time.
+    if kernels.here
+        && let Some(why) = privilege::missing()
+    {
+        return Err(Failure::Task(format!(
+            "{why} (or name kernels with --kernel)"
+        )));
     }
-    if wanted.filter.is_none() {
-        tests.push(fuzz_name(&wanted));
+    need::ensure(ws)?;
+    let guests = kernels::ensure(ws, &kernels.guests)?;
+    let whole = wanted.filter.is_none() && kernels.here && rung.is_none();
+    let mut matrix = Matrix::new(ws, wanted)?;
+    if kernels.here {
+        matrix.here(ladder::HERE)?;
     }
-    let scratch = Scratch::new(ws)?;
-    let initramfs = scratch.0.join("initramfs");
-    guest(ws, &binaries, &wanted)?.write(&initramfs)?;
-
-    let mut table = Table::new(tests);
-    for kernel in &kernels {
-        let column = on_kernel(ws, kernel, &initramfs, &wanted)?;
-        eprintln!("xtask: {}", column.line(&table));
-        table.add(column);
-        // After each, so that what is known survives whatever comes next.
-        if let Some(report) = &report {
-            std::fs::write(report, table.markdown())
-                .context(|| format!("cannot write {}", report.display()))?;
-        }
+    matrix.images(&guests)?;
+    matrix.guests(&guests, &ladders, report.as_deref())?;
+    if let Some(report) = &report {
+        matrix.write(report)?;
     }
     eprintln!("\nxtask: === summary");
-    for column in table.columns() {
-        eprintln!("xtask: {}", column.line(&table));
-    }
-    Ok(if table.all_passed() {
-        ExitCode::SUCCESS
-    } else {
-        eprintln!(
-            "xtask: to repeat: cargo xtask vm test --seed {} --kernel K [FILTER]",
-            wanted.seed
-        );
-        ExitCode::FAILURE
-    })
+    matrix.summary();
+    matrix.judge(whole)?;
+    Ok(ExitCode::SUCCESS)
 }
 
-/// The names of the tests that the filter lets through.
-fn listed(ws: &Workspace, binaries: &Binaries, filter: Option<&str>) -> Result<Vec<String>> {
-    let Some(integration) = binaries.test("integration") else {
-        return fail("there is no integration test binary");
+/// `all` is every series, and here if that can be.
+fn which(text: &str) -> Result<Kernels> {
+    let mut words: Vec<&str> = text.split(',').collect();
+    let named = words.len();
+    words.retain(|word| *word != HERE);
+    let here = words.len() != named || text == "all";
+    let guests = match words.is_empty() {
+        true => Vec::new(),
+        false => kernels::choices(&words.join(","))?,
     };
-    let mut list: Command = ws.command(integration);
-    list.args(["--list", "--format", "terse"]).args(filter);
-    let Some(text) = workspace::output(&mut list) else {
-        return fail("the integration tests do not list themselves");
-    };
-    let names = text.lines().filter_map(|line| line.strip_suffix(": test"));
-    Ok(names.map(str::to_owned).collect())
+    Ok(Kernels { here, guests })
 }
 
-fn guest(ws: &Workspace, binaries: &Binaries, wanted: &Wanted) -> Result<Guest> {
-    let mut guest = Guest::new(Some(wanted.timeout + 60))?;
-    binaries.add_to(&mut guest)?;
-    // Where cargo would run them.
-    guest.directory(&ws.root.join("tracer"))?;
-    guest.variable("SIGWHY_TEST_SLOW", SLOW);
-    guest.variable("RUST_BACKTRACE", "0");
-    let words = |line: &[&str]| -> Vec<String> { line.iter().map(|w| (*w).to_owned()).collect() };
-    let mut suite = words(&["integration", "--test-threads", TEST_THREADS]);
-    suite.extend(wanted.filter.clone());
-    guest.job(SUITE, &suite);
-    if wanted.filter.is_none() {
-        let (runs, seed) = (wanted.runs.to_string(), wanted.seed.to_string());
-        guest.job(
-            FUZZ,
-            &words(&["fuzz_kernel", "--runs", &runs, "--seed", &seed]),
-        );
-    }
-    Ok(guest)
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn fuzz_name(wanted: &Wanted) -> String {
-    format!("fuzz_kernel, {} runs", wanted.runs)
-}
-
-fn on_kernel(ws: &Workspace, kernel: &Kernel, initramfs: &Path, wanted: &Wanted) -> Result<Column> {
-    let mut column = Column::new(&kernel.label);
-    let mut see = |line: &str| column.see(line);
-    let limit = Some(Duration::from_secs(wanted.timeout));
-    let ran = qemu::run(ws, kernel, initramfs, limit, Output::Lines(&mut see))?;
-    note(&mut column, &ran, &fuzz_name(wanted));
-    Ok(column)
-}
-
-/// Adds what is known of the guest as a whole.
-fn note(column: &mut Column, ran: &Ran, fuzz: &str) {
-    column.boot = ran.boot;
-    column.broken = ran.broken.map(|broken| match broken {
-        Broken::NoBoot => "never reached user space",
-        Broken::TimedOut => "took too long (--timeout SECONDS)",
-        Broken::Died => "the guest died",
-    });
-    for job in &ran.jobs {
-        if job.name == SUITE {
-            column.suite = Some(job.seconds);
-            column.suite_code = Some(job.code);
-        } else {
-            column.fuzz = Some(job.seconds);
-            let verdict = if job.code == 0 {
-                Verdict::Ok
-            } else {
-                Verdict::Failed
-            };
-            column.set(fuzz, verdict);
-        }
+    #[test]
+    fn here_is_a_kernel_too() {
+        let of = |text: &str| which(text).map(|k| (k.here, k.guests.len()));
+        assert_eq!(of("all"), Ok((true, kernels::SERIES.len())));
+        assert_eq!(of("here"), Ok((true, 0)));
+        assert_eq!(of("6.1,here"), Ok((true, 1)));
+        assert_eq!(of("6.1"), Ok((false, 1)));
+        assert!(matches!(of("there"), Err(Failure::Usage(_))));
     }
 }

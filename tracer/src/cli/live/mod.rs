@@ -9,7 +9,6 @@ use clap::ValueEnum;
 
 use crate::{
     decide::{Outcome, Reason, names},
-    kernel::ladder::Forced,
     output::color::Color,
 };
 
@@ -91,10 +90,8 @@ pub struct Args {
     #[arg(long, value_enum, default_value_t = Color::Auto)]
     pub color: Color,
 
-    /// Attach a hook in this way and no other, for instance zap=inferred;
-    /// `sigwhy doctor` lists hooks and ways.
-    #[arg(long, value_name = "HOOK=WAY")]
-    pub attach: Vec<Forced>,
+    #[command(flatten)]
+    pub attach: super::Attach,
 
     /// Kernel type information to use instead of /sys/kernel/btf/vmlinux.
     #[arg(long, value_name = "FILE")]

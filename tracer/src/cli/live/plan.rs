@@ -86,7 +86,7 @@ impl Plan {
                 result_set: results_of(&args.outcome),
                 gates,
                 btf: args.btf.clone(),
-                forced: args.attach.clone(),
+                forced: args.attach.forced.clone(),
                 kernel_log: args.kernel_log,
                 ring_bytes: args.buffer.next_power_of_two() << 20,
             },
