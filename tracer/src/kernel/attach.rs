@@ -43,7 +43,7 @@ pub(super) fn climb(
 ) -> Attachment {
     let mut refused = Vec::new();
     for rung in hook.rungs {
-        if forced.is_some_and(|forced| forced != rung.id) {
+        if forced.is_some_and(|forced| !rung.answers_to(forced)) {
             continue;
         }
         match rung
@@ -145,7 +145,10 @@ pub(super) fn refusal(rung: &'static str, error: &anyhow::Error) -> Refusal {
                 Some(libc::EPERM) if log.trim().is_empty() => {
                     "the kernel refuses programs of this type (EPERM)".to_owned()
                 }
-                _ => format!("the kernel did not load the program: {io_error}"),
+                _ => match last_word(&log) {
+                    Some(word) => format!("the verifier says {word:?} ({io_error})"),
+                    None => format!("the kernel did not load the program: {io_error}"),
+                },
             };
             (why, (!log.trim().is_empty()).then(|| tail.join("\n")))
         }
@@ -167,5 +170,27 @@ pub(super) fn refusal(rung: &'static str, error: &anyhow::Error) -> Refusal {
         rung,
         why: why.replace('\n', " "),
         verifier,
+    }
+}
+
+/// What the verifier said last, before its statistics.
+fn last_word(log: &str) -> Option<&str> {
+    const STATISTICS: [&str; 3] = ["processed ", "verification time ", "stack depth "];
+    log.lines()
+        .map(str::trim)
+        .rfind(|line| !line.is_empty() && !STATISTICS.iter().any(|s| line.starts_with(s)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_verifiers_last_word_is_its_reason() {
+        let log = "10: (db) lock *(u64 *)(r6 +0) += r7\n11: (85) call unknown#158\n\
+                   invalid func unknown#158\nverification time 3521 usec\nstack depth 16\n\
+                   processed 11 insns (limit 1000000)\n";
+        assert_eq!(last_word(log), Some("invalid func unknown#158"));
+        assert_eq!(last_word("processed 1 insns\n\n"), None);
     }
 }

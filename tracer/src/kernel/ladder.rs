@@ -44,6 +44,12 @@ impl Rung {
             id => id,
         }
     }
+
+    /// Whether `--attach` with this word means this rung: its own name, or the
+    /// one that records show, which may be that of several.
+    pub fn answers_to(&self, word: &str) -> bool {
+        word == self.id || word == self.shown()
+    }
 }
 
 /// A hook and its rungs, best first.
@@ -245,6 +251,8 @@ mod tests {
         );
         let error = "zap=raw_tp".parse::<Forced>().expect_err("no such rung");
         assert!(error.contains("fentry, kprobe, inferred"), "{error}");
+        let inferred = HOOKS[3].rungs.iter().filter(|r| r.answers_to("inferred"));
+        assert_eq!(inferred.count(), 2);
         assert!("zap".parse::<Forced>().is_err());
         assert!("x=y".parse::<Forced>().is_err());
     }

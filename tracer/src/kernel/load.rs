@@ -257,17 +257,26 @@ impl Loaded {
 
 fn unattached(attachment: &Attachment) -> anyhow::Error {
     let tried: Vec<String> = attachment.refused.iter().map(Refusal::to_string).collect();
-    let mut error = anyhow!(
+    let line = format!(
         "cannot attach {} ({}); run `sigwhy doctor` for what is missing",
         attachment.hook.id,
         tried.join("; ")
     );
-    for refusal in &attachment.refused {
-        if let Some(log) = &refusal.verifier {
-            error = anyhow!("the verifier on {}:\n{log}", refusal.rung).context(error);
-        }
+    // Their logs are the causes, which `-v` shows: too long for a line.
+    let logs = attachment.refused.iter().rev().filter_map(|refusal| {
+        let log = refusal.verifier.as_ref()?;
+        Some(format!("the verifier on {}:\n{log}", refusal.rung))
+    });
+    let cause = logs.fold(None, |cause: Option<anyhow::Error>, log| {
+        Some(match cause {
+            Some(cause) => cause.context(log),
+            None => anyhow!(log),
+        })
+    });
+    match cause {
+        Some(cause) => cause.context(line),
+        None => anyhow!(line),
     }
-    explain_privilege(error)
 }
 
 /// The kernel's types take tens of megabytes while they are looked at, in many
