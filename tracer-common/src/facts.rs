@@ -31,6 +31,8 @@ pub mod kind {
     pub const ZAP: u16 = 6;
     /// [`super::Oom`]
     pub const OOM: u16 = 7;
+    /// [`super::CgroupMkdir`]
+    pub const CGROUP_MKDIR: u16 = 8;
 }
 
 /// What `info` was at `signal_generate`: the kernel passes two magic values
@@ -290,6 +292,25 @@ pub struct Oom {
     pub _pad: u32,
 }
 
+/// Bytes of a cgroup's path that are recorded. A pod's container under systemd
+/// takes about 250.
+pub const CGROUP_PATH_LEN: usize = 512;
+
+/// A cgroup was made (`cgroup:cgroup_mkdir`), in any hierarchy.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CgroupMkdir {
+    pub header: Header,
+    /// As in [`Cgroups`].
+    pub id: u64,
+    /// Id of the hierarchy, as in `/proc/cgroups`; 0 is cgroup v2.
+    pub hierarchy: u32,
+    /// Bytes of `path` up to its NUL; what follows is stale. 0: unreadable.
+    pub len: u32,
+    /// From the hierarchy's root.
+    pub path: [u8; CGROUP_PATH_LEN],
+}
+
 /// Hooks that count, the index into the counters map.
 pub mod hook {
     pub const SIGNAL_GENERATE: u32 = 0;
@@ -300,8 +321,9 @@ pub mod hook {
     pub const ZAP_ENTER: u32 = 5;
     pub const ZAP_LEAVE: u32 = 6;
     pub const MARK_VICTIM: u32 = 7;
+    pub const CGROUP_MKDIR: u32 = 8;
     /// How many there are.
-    pub const COUNT: u32 = 8;
+    pub const COUNT: u32 = 9;
 }
 
 /// Per-processor counters of one hook. `seen == filtered + submitted + ring_full`.
@@ -336,5 +358,6 @@ record!(
     Exit = 208,
     Zap = 168,
     Oom = 24,
+    CgroupMkdir = 544,
     Counters = 32,
 );

@@ -56,6 +56,8 @@ macro_rules! for_each_offset {
             CSS_CGROUP: "cgroup_subsys_state" ["cgroup"] cgroup_v1;
             CGROUP_KN: "cgroup" ["kn"] cgroup;
             KN_ID: "kernfs_node" ["id"] cgroup;
+            CGROUP_ROOT: "cgroup" ["root"] cgroup_names;
+            CGROUP_ROOT_HIERARCHY: "cgroup_root" ["hierarchy_id"] cgroup_names;
         }
     };
 }

@@ -23,7 +23,7 @@ mod task;
 
 pub use pid::Pid;
 pub use signal::{Signal, action_class, class_of, info_class, si_code};
-pub use task::{Task, current_flags, is_leader, live_of, tgid_of};
+pub use task::{Task, current_flags, hierarchy_of, is_leader, kernfs_id, live_of, tgid_of};
 
 /// `task->flags`: the thread is exiting.
 pub const PF_EXITING: u32 = 0x4;

@@ -267,6 +267,15 @@ fn split([low, high]: [u64; 2]) -> [u32; 4] {
 }
 
 #[inline(always)]
-fn kernfs_id<R: Read>(cgroup: *const u8) -> u64 {
+pub fn kernfs_id<R: Read>(cgroup: *const u8) -> u64 {
     field::<R, u64>(pointer::<R>(cgroup, &off::CGROUP_KN), &off::KN_ID)
+}
+
+/// The id of a cgroup's hierarchy, 0 for v2.
+#[inline(always)]
+pub fn hierarchy_of<R: Read>(cgroup: *const u8) -> u32 {
+    field::<R, u32>(
+        pointer::<R>(cgroup, &off::CGROUP_ROOT),
+        &off::CGROUP_ROOT_HIERARCHY,
+    )
 }

@@ -1,6 +1,7 @@
 //! The programs, one file per topic: a shell per attach type around one shared
 //! body. The first 15 bytes of each name are what the kernel shows.
 
+mod cgroup;
 mod lifecycle;
 mod oom;
 mod signal_deliver;

@@ -123,6 +123,8 @@ impl Assembler {
             Fact::Zap(zap) => self.zap(zap, out),
             // Told with the SIGKILL.
             Fact::Oom(_) => {}
+            // The namer's.
+            Fact::CgroupMkdir(_) => {}
         }
     }
 

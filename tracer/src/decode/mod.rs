@@ -9,7 +9,7 @@ use std::fmt;
 
 use bytes::Buf;
 use tracer_common::facts::{
-    Ancestor, Cgroups, DeliverCore, DeliverFull, Exit, Header, Oom, PidLevels, Reaper, SignalCore,
+    Ancestor, CGROUP_PATH_LEN, CgroupMkdir, Cgroups, DeliverCore, DeliverFull, Exit, Header, Oom, PidLevels, Reaper, SignalCore,
     SignalFull, Task, Zap, kind,
 };
 
@@ -26,6 +26,7 @@ pub enum Fact {
     Exit(Box<Exit>),
     Zap(Box<Zap>),
     Oom(Oom),
+    CgroupMkdir(Box<CgroupMkdir>),
 }
 
 impl Fact {
@@ -39,6 +40,7 @@ impl Fact {
             Self::Exit(record) => &record.header,
             Self::Zap(record) => &record.header,
             Self::Oom(record) => &record.header,
+            Self::CgroupMkdir(record) => &record.header,
         }
     }
 }
@@ -154,6 +156,18 @@ pub fn decode(mut bytes: &[u8]) -> Result<Fact, DecodeError> {
                 tgid: b.get_u32_le(),
                 _pad: b.get_u32_le(),
             })
+        }
+        kind::CGROUP_MKDIR => {
+            short(kind_of, size_of::<CgroupMkdir>())?;
+            let mut record = Box::new(CgroupMkdir {
+                header: header(b),
+                id: b.get_u64_le(),
+                hierarchy: b.get_u32_le(),
+                len: b.get_u32_le(),
+                path: [0; CGROUP_PATH_LEN],
+            });
+            b.copy_to_slice(&mut record.path);
+            Fact::CgroupMkdir(record)
         }
         other => return Err(DecodeError::UnknownKind(other)),
     })

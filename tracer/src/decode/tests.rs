@@ -46,6 +46,7 @@ round_trip! {
     exit: EXIT, Exit, |r| Fact::Exit(Box::new(r));
     zap: ZAP, Zap, |r| Fact::Zap(Box::new(r));
     oom: OOM, Oom, Fact::Oom;
+    cgroup_mkdir: CGROUP_MKDIR, CgroupMkdir, |r| Fact::CgroupMkdir(Box::new(r));
 }
 
 #[test]

@@ -177,6 +177,15 @@ pub const HOOKS: &[Hook] = &[
             rung("raw_tp", &[program("oom_raw_tp", RawTp("mark_victim"))]),
         ],
     },
+    Hook {
+        id: "cgroup",
+        required: false,
+        purpose: "the names of containers as they are made (without it those that end at once may stay nameless)",
+        rungs: &[rung(
+            "raw_tp",
+            &[program("mkdir_raw_tp", RawTp("cgroup_mkdir"))],
+        )],
+    },
 ];
 
 /// A forced rung: `--attach HOOK=RUNG`.
