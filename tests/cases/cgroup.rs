@@ -16,6 +16,8 @@ use crate::harness::skip::{own_machine, skip};
 /// Where cgroup v2 is mounted: alone, or beside v1.
 const V2: [&str; 2] = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
 
+const V1_MEMORY: &str = "/sys/fs/cgroup/memory";
+
 /// A directory of a hierarchy, removed when dropped.
 pub struct Cgroup(PathBuf);
 
@@ -56,6 +58,35 @@ impl Cgroup {
                 .ok_or("no v1 freezer hierarchy that may be changed")
         });
         group.map_err(skip).ok()
+    }
+
+    /// In whichever hierarchy has the memory controller. `None`, and the test is
+    /// skipped, if none has.
+    pub fn memory(name: &str) -> Option<Self> {
+        let group = Self::below(V2.map(Path::new), name, "memory.max")
+            .or_else(|| Self::below([Path::new(V1_MEMORY)], name, "memory.limit_in_bytes"));
+        if group.is_none() {
+            skip("no memory controller in a cgroup hierarchy that may be changed");
+        }
+        group
+    }
+
+    /// Lets its members have this much memory together, and no swap.
+    pub fn limit_memory(&self, mebibytes: usize) -> anyhow::Result<()> {
+        let limit = (mebibytes << 20).to_string();
+        if self.has("memory.max") {
+            self.write("memory.max", &limit)?;
+            // Where the kernel has no swap, it has no such file.
+            if self.has("memory.swap.max") {
+                self.write("memory.swap.max", "0")?;
+            }
+            return Ok(());
+        }
+        self.write("memory.limit_in_bytes", &limit)?;
+        if self.has("memory.memsw.limit_in_bytes") {
+            self.write("memory.memsw.limit_in_bytes", &limit)?;
+        }
+        Ok(())
     }
 
     pub fn path(&self, file: &str) -> String {

@@ -161,6 +161,11 @@ pub enum Order {
     LimitPending {
         count: u64,
     },
+    /// Takes memory of its own, writes to all of it, and keeps it.
+    Allocate {
+        /// At most 256.
+        mebibytes: usize,
+    },
     /// RLIMIT_CPU in seconds, then a busy loop (of at most 10 s).
     BurnCpu {
         soft: u64,
