@@ -7,12 +7,14 @@
 //! the kernel. Where kernels differ, a case asks the kernel (a probe), never its
 //! version.
 
+mod cgroup;
 mod cgroups;
 mod delivery;
 mod dying;
 mod from_inside;
 mod from_kernel;
 mod from_outside;
+mod oom;
 mod scene;
 mod threads;
 

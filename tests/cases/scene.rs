@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail, ensure};
 use sigwhy::lab::arena::{Arena, Order, Specimen, Status};
 
-use crate::harness::expect::{Expect, compare, is_own_zap};
+use crate::harness::expect::{Expect, compare, is_own_zap, zap_begins};
 use crate::harness::watch::{Beacon, shared};
 
 /// Long enough for a busy machine, and never waited out when all is well.
@@ -87,6 +87,16 @@ impl Scene {
         self.list("deliver", false, target, expected.into());
     }
 
+    /// Every `zap` record about the end of this init's namespace, in order.
+    pub fn zaps<const N: usize>(&mut self, init: &Specimen, expected: [Expect; N]) {
+        self.list("zap", true, init, expected.into());
+    }
+
+    /// The `exit` record of this process; none if it lives on.
+    pub fn exits<const N: usize>(&mut self, process: &Specimen, expected: [Expect; N]) {
+        self.list("exit", true, process, expected.into());
+    }
+
     fn list(
         &mut self,
         kind: &'static str,
@@ -143,6 +153,27 @@ impl Scene {
         Ok(())
     }
 
+    /// Has begun to end its namespace, and waits for what is left in it: its
+    /// `zap` record is there, and its end is not.
+    pub fn waits_in_zap(&self, init: &Specimen) -> anyhow::Result<()> {
+        self.until("the init waits in its zap", || waits_while_exiting(init))?;
+        if std::env::var_os(FATES_ONLY).is_some() {
+            return Ok(());
+        }
+        let watch = shared(Path::new(env!("CARGO_BIN_EXE_sigwhy")))?;
+        // Whatever is not printed by then has not happened.
+        watch.catch_up(&mut Beacon::new(self.arena.spawn_host("beacon")?))?;
+        let wrong = compare(
+            &watch.records_of_at_least(init, &["zap"], 1),
+            &[zap_begins()],
+        );
+        ensure!(wrong.is_empty(), "zap records of {init}:\n{wrong}");
+        // Awake or not: it also wakes for those that do die.
+        let dead = init.stat().is_none_or(|stat| stat.is_dead());
+        ensure!(!dead, "{init} waits no longer");
+        Ok(())
+    }
+
     /// Waits until something about a target is so.
     pub fn until(&self, what: &str, mut holds: impl FnMut() -> bool) -> anyhow::Result<()> {
         let end = std::time::Instant::now() + SOON;
@@ -164,13 +195,13 @@ impl Scene {
                 expected,
                 ..
             } = list;
+            let least = expected.iter().filter(|e| !e.is_optional()).count();
             let mut records: Vec<_> = watch
-                .records_of_at_least(target, expected.len())
+                .records_of_at_least(target, &[kind], least)
                 .into_iter()
-                .filter(|record| record["type"] == *kind)
                 .filter(|r| list.child_exits || r["signal"]["number"] != libc::SIGCHLD)
                 .collect();
-            if records.len() > expected.len() {
+            if records.len() > least {
                 records.retain(|record| !is_own_zap(record));
             }
             let text = compare(&records, expected);
@@ -186,6 +217,24 @@ impl Scene {
         ensure!(wrong.is_empty(), "\n{wrong}");
         Ok(())
     }
+}
+
+/// Whether a process is past the start of its exit, not dead, and asleep. In
+/// which function it sleeps is no test's to see on every kernel.
+fn waits_while_exiting(process: &Specimen) -> bool {
+    /// PF_EXITING of include/linux/sched.h.
+    const EXITING: u64 = 4;
+    let text = std::fs::read_to_string(format!("/proc/{}/stat", process.pid()));
+    // Field 9 of proc_pid_stat(5), the seventh after the name, has the flags.
+    let flags = text.ok().and_then(|text| {
+        let (_, fields) = text.rsplit_once(") ")?;
+        fields.split(' ').nth(6)?.parse::<u64>().ok()
+    });
+    // Where another thread than the main one waits, that one is a zombie.
+    flags.is_some_and(|flags| flags & EXITING != 0)
+        && process
+            .stat()
+            .is_some_and(|stat| !stat.is_dead() && matches!(stat.state, 'S' | 'I' | 'Z'))
 }
 
 /// A kill(2) whose sender does not outlive it, or may not.

@@ -29,6 +29,9 @@ const BLOCK_MAX: u64 = 30_000;
 /// take long on a machine with much else to do.
 const BURN_MAX: Duration = Duration::from_secs(40);
 
+/// The most that one [`Order::Allocate`] takes, in MiB.
+const ALLOCATE_MAX: usize = 256;
+
 fn done(call: &str, result: io::Result<()>) -> Answer {
     refused(call, result, |()| Answer::Done)
 }
@@ -120,6 +123,12 @@ impl Body {
                 "setrlimit",
                 setrlimit(Resource::RLIMIT_SIGPENDING, count, count).map_err(io::Error::from),
             ),
+            Order::Allocate { mebibytes } => {
+                let ones = vec![1; mebibytes.min(ALLOCATE_MAX) << 20];
+                // Nobody reads it; it is written all the same.
+                self.hoard.push(std::hint::black_box(ones));
+                Answer::Done
+            }
             Order::BurnCpu { soft, hard } => done("setrlimit", burn(soft, hard)),
             Order::ParentDeath { signal } => done("prctl", raw::parent_death(signal)),
             Order::Subreaper => done(
