@@ -15,8 +15,10 @@ mod from_inside;
 mod from_kernel;
 mod from_outside;
 mod oom;
+mod machine;
 mod scene;
 mod threads;
+mod zaps;
 
 /// Defines cases; each is a test of the same name.
 macro_rules! cases {
