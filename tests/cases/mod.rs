@@ -14,9 +14,12 @@ mod dying;
 mod from_inside;
 mod from_kernel;
 mod from_outside;
+mod machine;
 mod oom;
 mod scene;
 mod threads;
+mod whole;
+mod zaps;
 
 /// Defines cases; each is a test of the same name.
 macro_rules! cases {

@@ -4,10 +4,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
-use sigwhy::lab::arena::{Arena, Order, Specimen, Status};
+use serde_json::Value;
+use sigwhy::lab::arena::{Arena, Order, Specimen, Status, procfs};
 
 use crate::harness::expect::{Expect, compare, is_own_zap, zap_begins};
-use crate::harness::watch::{Beacon, shared};
+use crate::harness::watch::{Beacon, Identity, shared};
 
 /// Long enough for a busy machine, and never waited out when all is well.
 pub const SOON: Duration = Duration::from_secs(5);
@@ -27,7 +28,9 @@ struct List {
     kind: &'static str,
     /// SIGCHLD counts.
     child_exits: bool,
-    target: Specimen,
+    target: Identity,
+    /// For a person.
+    name: String,
     expected: Vec<Expect>,
 }
 
@@ -108,9 +111,31 @@ impl Scene {
         self.lists.push(List {
             kind,
             child_exits,
-            target: target.clone(),
+            target: target.into(),
+            name: target.to_string(),
             expected,
         });
+    }
+
+    /// Every `signal` record about a process that is none of the arena's;
+    /// SIGCHLD is left out. To be called once all has happened.
+    pub fn signals_of_stranger<const N: usize>(
+        &mut self,
+        pid: i32,
+        expected: [Expect; N],
+    ) -> anyhow::Result<()> {
+        let stat = procfs::stat(pid).with_context(|| format!("there is no process {pid}"))?;
+        self.lists.push(List {
+            kind: "signal",
+            child_exits: false,
+            target: Identity {
+                pid,
+                start_ticks: stat.start_ticks,
+            },
+            name: format!("{:?} (pid {pid})", stat.comm),
+            expected: expected.into(),
+        });
+        Ok(())
     }
 
     /// Lives, and has taken everything that was sent.
@@ -192,21 +217,22 @@ impl Scene {
             let List {
                 kind,
                 target,
+                name,
                 expected,
                 ..
             } = list;
             let least = expected.iter().filter(|e| !e.is_optional()).count();
             let mut records: Vec<_> = watch
-                .records_of_at_least(target, &[kind], least)
+                .records_of_at_least(*target, &[kind], least)
                 .into_iter()
                 .filter(|r| list.child_exits || r["signal"]["number"] != libc::SIGCHLD)
                 .collect();
             if records.len() > least {
                 records.retain(|record| !is_own_zap(record));
             }
-            let text = compare(&records, expected);
+            let text = compare(&records, expected) + &too_short(&records);
             if !text.is_empty() {
-                wrong += &format!("{kind} records of {target}:\n{text}");
+                wrong += &format!("{kind} records of {name}:\n{text}");
             }
         }
         ensure!(
@@ -216,6 +242,21 @@ impl Scene {
         );
         ensure!(wrong.is_empty(), "\n{wrong}");
         Ok(())
+    }
+}
+
+/// Says so if the end of a zap claims less time than lies between its records:
+/// the time since the begin of what the begin was told of.
+fn too_short(records: &[Value]) -> String {
+    let [begin, end] = records else {
+        return String::new();
+    };
+    let at = |record: &Value| record["mono_ns"].as_u64();
+    match (end["duration_ns"].as_u64(), at(begin), at(end)) {
+        (Some(lasted), Some(from), Some(to)) if lasted < to.saturating_sub(from) => {
+            format!("  the zap lasted {lasted} ns, from {from} to {to}\n")
+        }
+        _ => String::new(),
     }
 }
 

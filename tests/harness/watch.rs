@@ -185,22 +185,23 @@ impl Watch {
 
     /// The records of these kinds (their `type`) about one process, in order:
     /// about the target of a signal, the init of a zap, the process that exited.
-    pub fn records_of(&self, process: &Specimen, kinds: &[&str]) -> Vec<Value> {
-        let log = self.log.lock();
-        of_process(&log, process.pid(), process.start_ticks(), kinds)
+    pub fn records_of(&self, process: impl Into<Identity>, kinds: &[&str]) -> Vec<Value> {
+        let Identity { pid, start_ticks } = process.into();
+        of_process(&self.log.lock(), pid, start_ticks, kinds)
     }
 
     /// The same, waiting a little for as many as are awaited, should they be
     /// printed out of order.
     pub fn records_of_at_least(
         &self,
-        process: &Specimen,
+        process: impl Into<Identity>,
         kinds: &[&str],
         count: usize,
     ) -> Vec<Value> {
-        let (pid, ticks) = (process.pid(), process.start_ticks());
+        let process = process.into();
+        let Identity { pid, start_ticks } = process;
         let enough =
-            |log: &mut Log| (of_process(log, pid, ticks, kinds).len() >= count).then_some(());
+            |log: &mut Log| (of_process(log, pid, start_ticks, kinds).len() >= count).then_some(());
         let _ = self.until(Duration::from_secs(1), enough);
         self.records_of(process, kinds)
     }
@@ -245,6 +246,23 @@ fn is_started_at(record: &Value, start_ticks: u64) -> bool {
     subject(record)
         .and_then(|process| process["start_ns"].as_u64())
         .is_some_and(|ns| ns / TICK_NS == start_ticks)
+}
+
+/// A process as the records name it, whoever made it.
+#[derive(Debug, Clone, Copy)]
+pub struct Identity {
+    pub pid: i32,
+    /// Clock ticks after boot.
+    pub start_ticks: u64,
+}
+
+impl From<&Specimen> for Identity {
+    fn from(specimen: &Specimen) -> Self {
+        Self {
+            pid: specimen.pid(),
+            start_ticks: specimen.start_ticks(),
+        }
+    }
 }
 
 /// A process that is signalled only to see how far the tracer has come.

@@ -3,12 +3,13 @@
 //!
 //! The only module of the arena with `unsafe` in it.
 
+use std::ffi::CStr;
 use std::io;
 use std::mem::{size_of, zeroed};
 use std::os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd};
 use std::ptr;
 
-use libc::{c_long, c_void};
+use libc::{c_int, c_long, c_void};
 
 mod handlers;
 
@@ -125,6 +126,35 @@ pub fn pidfd_send_signal(pidfd: BorrowedFd<'_>, signal: i32) -> io::Result<()> {
             signal,
             ptr::null::<libc::siginfo_t>(),
             0,
+        )
+    })
+    .map(drop)
+}
+
+/// Makes the reading end of a pipe send a signal to this process when there is
+/// something to read (F_SETOWN, F_SETSIG, O_ASYNC). 0 is the plain SIGIO.
+pub fn notify_readable(fd: BorrowedFd<'_>, signal: i32) -> io::Result<()> {
+    /// fcntl(2); libc has it for few targets.
+    const F_SETSIG: c_int = 10;
+    let set = |command, argument: c_int| {
+        // SAFETY: these commands take a number.
+        check(unsafe { libc::fcntl(fd.as_raw_fd(), command, argument) }.into()).map(drop)
+    };
+    set(libc::F_SETOWN, std::process::id() as c_int)?;
+    set(F_SETSIG, signal)?;
+    set(libc::F_SETFL, libc::O_ASYNC)
+}
+
+/// request_key(2) of type `user` into the process keyring, with a callout.
+pub fn request_key(description: &CStr) -> io::Result<()> {
+    // SAFETY: three strings that end in NUL, and a number.
+    check(unsafe {
+        libc::syscall(
+            libc::SYS_request_key,
+            c"user".as_ptr(),
+            description.as_ptr(),
+            c"sigwhy".as_ptr(),
+            libc::KEY_SPEC_PROCESS_KEYRING,
         )
     })
     .map(drop)

@@ -117,6 +117,8 @@ impl Body {
             Order::Abort => raw::abort(),
             Order::Raise { signal } => done("raise", raw::raise(signal)),
             Order::BrokenPipe => done("write", broken_pipe()),
+            Order::ReadableDescriptor { signal } => done("fcntl", readable(signal)),
+            Order::FileTooBig => done("write", file_too_big()),
             Order::Alarm { millis } => done("setitimer", raw::alarm(millis)),
             Order::Timer { signal, millis } => done("timer_create", raw::timer(signal, millis)),
             Order::LimitPending { count } => done(
@@ -135,6 +137,7 @@ impl Body {
                 "prctl",
                 nix::sys::prctl::set_child_subreaper(true).map_err(io::Error::from),
             ),
+            Order::RequestKey { description } => done("request_key", request_key(&description)),
             Order::SeccompKill => done("seccomp", raw::seccomp_kill()),
             Order::Reboot { power_off } => self.reboot(power_off),
             Order::Trace {
@@ -303,6 +306,26 @@ fn broken_pipe() -> io::Result<()> {
     let (reader, mut writer) = io::pipe()?;
     drop(reader);
     writer.write_all(b"x")
+}
+
+fn readable(signal: i32) -> io::Result<()> {
+    let (reader, mut writer) = io::pipe()?;
+    raw::notify_readable(reader.as_fd(), signal)?;
+    writer.write_all(b"x")?;
+    // The end of the writer would be told as well.
+    drop(reader);
+    Ok(())
+}
+
+fn file_too_big() -> io::Result<()> {
+    setrlimit(Resource::RLIMIT_FSIZE, 0, 0)?;
+    let name = c"too-big";
+    let file = nix::sys::memfd::memfd_create(name, nix::sys::memfd::MFdFlags::MFD_CLOEXEC)?;
+    std::fs::File::from(file).write_all(b"x")
+}
+
+fn request_key(description: &str) -> io::Result<()> {
+    raw::request_key(&CString::new(description)?)
 }
 
 fn write(path: &str, text: &str) -> io::Result<()> {

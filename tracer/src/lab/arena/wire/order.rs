@@ -64,6 +64,8 @@ pub struct Birth {
 pub enum TracePolicy {
     /// Hands the signal to the tracee.
     Reinject,
+    /// The same this many times; then it detaches, and the signal goes nowhere.
+    ReinjectTimes(u32),
     /// Keeps it from the tracee.
     Swallow,
     /// Never waits for the tracee at all: its stops and its death stay unseen.
@@ -148,6 +150,13 @@ pub enum Order {
     },
     /// Writes into a pipe that nobody reads.
     BrokenPipe,
+    /// Makes a pipe whose reader wants this signal (0: SIGIO, without siginfo)
+    /// when there is something to read (F_SETSIG), and writes to it.
+    ReadableDescriptor {
+        signal: i32,
+    },
+    /// Writes past its RLIMIT_FSIZE into a file without a name.
+    FileTooBig,
     /// setitimer(ITIMER_REAL).
     Alarm {
         millis: u64,
@@ -177,6 +186,11 @@ pub enum Order {
     },
     /// PR_SET_CHILD_SUBREAPER.
     Subreaper,
+    /// request_key(2) of a key that does not exist: the kernel runs
+    /// `/sbin/request-key` and waits for its end, and no signal interrupts that.
+    RequestKey {
+        description: String,
+    },
     /// Makes getppid(2) a capital crime by seccomp, and commits it.
     SeccompKill,
     /// reboot(2); refused unless the specimen lives in a PID namespace made by
