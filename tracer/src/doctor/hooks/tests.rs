@@ -1,8 +1,12 @@
 //! Judging what was found, without asking a kernel.
 
-use super::types::{PROTOTYPES, prototype};
+use super::types::{PROTOTYPES, Prototype};
 use super::*;
-use crate::kernel::{attach::Refusal, ladder::HOOKS};
+use crate::kernel::{
+    attach::Refusal,
+    ladder::{Attach, HOOKS},
+    probe::ProbedProgram,
+};
 
 /// Why a rung does not hold, and the verifier's log.
 type Why<'a> = (&'a str, Option<&'a str>);
@@ -18,7 +22,15 @@ fn probed(id: &str, results: &[Result<Option<u32>, Why<'_>>]) -> ProbedHook {
             .zip(results)
             .map(|(rung, result)| ProbedRung {
                 rung,
-                result: result.map_err(|(why, verifier)| Refusal {
+                // All of it in one program: only the sum is shown.
+                programs: vec![ProbedProgram {
+                    name: rung.programs[0].name,
+                    loaded: result.is_ok(),
+                    verified_instructions: result.ok().flatten(),
+                    xlated_bytes: None,
+                    jited_bytes: None,
+                }],
+                result: result.map(|_| ()).map_err(|(why, verifier)| Refusal {
                     rung: rung.id,
                     why: why.to_owned(),
                     verifier: verifier.map(str::to_owned),
@@ -92,27 +104,45 @@ fn no_rung_fails_only_where_the_hook_is_required() {
 
 #[test]
 fn prototypes_are_compared_by_type() {
-    let [generate, _, exit, oom] = &PROTOTYPES;
-    let params = |types: &[&str]| Some(types.iter().map(|t| (*t).to_owned()).collect());
-    let of = |wanted, types: &[&str]| prototype(wanted, params(types)).status;
+    let fits = |tracepoint, params: &[&str]| {
+        let params: Vec<_> = params.iter().map(|param| (*param).to_owned()).collect();
+        Prototype::of(tracepoint).expect("known").fits(&params)
+    };
     let (info, task) = ("struct kernel_siginfo *", "struct task_struct *");
-    assert_eq!(of(generate, &["int", info, task, "int", "int"]), Status::Ok);
-    assert_eq!(
-        of(generate, &["int", task, info, "int", "int"]),
-        Status::Fail
-    );
-    assert_eq!(of(generate, &["int", info, task, "int"]), Status::Fail);
-    assert_eq!(
-        of(generate, &["int", info, task, "int", "int", "int"]),
-        Status::Fail
-    );
-    assert_eq!(prototype(generate, None).status, Status::Fail);
-    assert_eq!(of(exit, &[task]), Status::Ok);
-    assert_eq!(of(exit, &[task, "bool"]), Status::Ok);
-    assert_eq!(of(exit, &[]), Status::Fail);
-    assert_eq!(of(oom, &["int"]), Status::Ok);
-    assert_eq!(of(oom, &[task, "uid_t"]), Status::Ok);
-    assert_eq!(prototype(oom, None).status, Status::Warn);
+    let generate = "signal_generate";
+    assert!(fits(generate, &["int", info, task, "int", "int"]));
+    assert!(!fits(generate, &["int", task, info, "int", "int"]));
+    assert!(!fits(generate, &["int", info, task, "int"]));
+    assert!(!fits(generate, &["int", info, task, "int", "int", "int"]));
+    assert!(fits("sched_process_exit", &[task]));
+    assert!(fits("sched_process_exit", &[task, "bool"]));
+    assert!(fits("sched_process_exit", &[task, "bool", "int"]));
+    // The second argument is read as a bool.
+    assert!(!fits("sched_process_exit", &[task, "int"]));
+    assert!(!fits("sched_process_exit", &[]));
+    assert!(fits("sched_process_wait", &["struct pid *"]));
+    assert!(fits("mark_victim", &["int"]));
+    assert!(fits("mark_victim", &[task, "uid_t"]));
+    // A pointer to something else is no task.
+    assert!(!fits("mark_victim", &["struct pid *"]));
+}
+
+#[test]
+fn every_tracepoint_of_the_ladder_has_a_prototype() {
+    let mut used: Vec<_> = HOOKS
+        .iter()
+        .flat_map(|hook| hook.rungs)
+        .flat_map(|rung| rung.programs)
+        .filter_map(|program| match program.attach {
+            Attach::TpBtf(name) | Attach::RawTp(name) => Some(name),
+            _ => None,
+        })
+        .collect();
+    used.sort_unstable();
+    used.dedup();
+    let mut known: Vec<_> = PROTOTYPES.iter().map(|known| known.tracepoint).collect();
+    known.sort_unstable();
+    assert_eq!(known, used);
 }
 
 #[test]
@@ -124,8 +154,8 @@ fn an_obstacle_is_told_instead_of_tried() {
         Status::Fail,
         "CAP_BPF is missing",
     );
-    let checks = tried(&[refused]);
-    assert_eq!(checks.len(), 1);
+    let Found { checks, hooks } = tried(&[refused]);
+    assert_eq!((checks.len(), hooks.len()), (1, 0));
     assert_eq!(checks[0].status, Status::Info);
     assert!(checks[0].detail.contains("CAP_BPF is missing"));
 }
@@ -141,7 +171,7 @@ fn every_ability_of_the_table_has_a_cost() {
 
 #[test]
 fn a_file_that_is_no_btf_fails_with_one_check() {
-    let checks = from_btf(Path::new("/dev/null"));
-    assert_eq!(checks.len(), 1);
+    let Found { checks, hooks } = from_btf(Path::new("/dev/null"));
+    assert_eq!((checks.len(), hooks.len()), (1, 0));
     assert_eq!(checks[0].status, Status::Fail);
 }
