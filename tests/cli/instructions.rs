@@ -32,7 +32,24 @@ const fn limit(program: &'static str, verified: u64, xlated_bytes: u64) -> Limit
 
 /// Every program of the object.
 const LIMITS: &[Limit] = &[
-    // TODO
+    limit("deliver_raw_tp", 32_500, 17_000),
+    limit("deliver_scalar_info", 31_500, 14_500),
+    limit("deliver_tp_btf", 24_000, 14_500),
+    limit("exit_raw_tp", 5_500, 12_000),
+    limit("exit_tp_btf", 5_500, 10_500),
+    limit("free_raw_tp", 1_300, 2_000),
+    limit("free_tp_btf", 1_200, 2_000),
+    limit("generate_raw_tp", 49_000, 37_500),
+    limit("generate_scalar_info", 34_000, 31_000),
+    limit("generate_tp_btf", 36_500, 31_000),
+    limit("oom_raw_tp", 200, 1_200),
+    limit("oom_tp_btf", 200, 1_100),
+    limit("wait_raw_tp", 13_000, 15_500),
+    limit("wait_tp_btf", 8_500, 13_500),
+    limit("zap_fentry", 2_500, 8_000),
+    limit("zap_fexit", 2_500, 8_000),
+    limit("zap_kprobe", 2_500, 8_500),
+    limit("zap_kretprobe", 2_500, 9_000),
 ];
 
 /// Programs are in several rungs at once, and cost the same in each.
