@@ -362,9 +362,14 @@ mod tests {
             killed: Some(pids.into()),
             ..zap_begins()
         };
-        assert_eq!(compare(&[zap.clone()], &[killing([3, 5]).after(70)]), "");
-        assert!(compare(&[zap.clone()], &[killing([3, 4])]).contains("killed"));
-        assert!(compare(&[zap.clone()], &[zap_begins().after(71)]).contains("before 71"));
+        assert_eq!(
+            compare(std::slice::from_ref(&zap), &[killing([3, 5]).after(70)]),
+            ""
+        );
+        assert!(compare(std::slice::from_ref(&zap), &[killing([3, 4])]).contains("killed"));
+        assert!(
+            compare(std::slice::from_ref(&zap), &[zap_begins().after(71)]).contains("before 71")
+        );
         assert!(compare(&[zap], &[zap_ends()]).contains("phase"));
         let end = json!({"type": "zap", "mono_ns": 70, "phase": "end"});
         assert!(compare(&[end], &[killing([3, 5])]).contains("killed None"));
