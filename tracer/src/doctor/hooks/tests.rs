@@ -191,7 +191,7 @@ fn kernel(helpers: &[&str], structs: &[&str], functions: &[&str]) -> Btf {
     let mut b = Blob::default();
     let int = b.int("int", 4);
     let data = b.add(kind::PTR, false, 0, "", 0, &[]);
-    let mut pointer = |b: &mut Blob, name: &str| {
+    let pointer = |b: &mut Blob, name: &str| {
         let to = b.composite(kind::STRUCT, false, name, &[("x", int, 0)]);
         b.add(kind::PTR, false, 0, "", to, &[])
     };
