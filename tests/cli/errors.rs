@@ -65,7 +65,7 @@ fn without_the_right_to_load() -> Outcome {
 fn types_that_are_none() -> Outcome {
     for (file, words) in [
         ("/dev/null", ["/dev/null", "empty"]),
-        ("/nonexistent", ["/nonexistent", "--btf"]),
+        ("/proc/nonexistent", ["/proc/nonexistent", "--btf"]),
         ("/proc/self/exe", ["/proc/self/exe", "ELF"]),
     ] {
         one_line(&run(sigwhy().args(["live", "--btf", file]))?, &words);
