@@ -4,6 +4,7 @@
 mod arena;
 mod cases;
 mod cli;
+mod docs;
 #[expect(dead_code, reason = "the kernel fuzzer uses the rest of it")]
 mod harness;
 mod lab;

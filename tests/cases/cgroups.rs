@@ -1,97 +1,22 @@
-//! cgroup.kill and the freezers. Skipped, with a word, where the hierarchy is
-//! not there or not ours to change; in CI that is a failure.
+//! cgroup.kill and the freezers.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-
-use anyhow::Context as _;
 use libc::{SIGKILL, SIGTERM};
 use sigwhy::lab::arena::{Disposition, Order, Specimen};
 
 use super::cases;
+use super::cgroup::Cgroup;
 use super::scene::Family;
-use crate::harness::expect::{deliver, sig};
+use crate::harness::expect::{Expect, deliver, died_of, exited, now, sig, zap_begins, zap_ends};
 
-/// A cgroup of our own, removed when dropped.
-struct Cgroup(PathBuf);
-
-impl Cgroup {
-    /// `None`, with a word, if there is no such hierarchy.
-    fn new(name: &str, roots: &[&str], needs: &str) -> anyhow::Result<Option<Self>> {
-        for root in roots {
-            let dir = Path::new(root).join(format!("sigwhy-test-{}-{name}", std::process::id()));
-            if !Path::new(root).join("cgroup.procs").exists() {
-                continue;
-            }
-            if fs::create_dir(&dir).is_err() {
-                continue;
-            }
-            let group = Self(dir);
-            if group.0.join(needs).exists() {
-                return Ok(Some(group));
-            }
-        }
-        if std::env::var_os("CI").is_some_and(|ci| ci == "true") {
-            anyhow::bail!(
-                "no cgroup hierarchy with {needs} that may be changed, and CI skips nothing"
-            );
-        }
-        eprintln!("skipped: no cgroup hierarchy with {needs} that may be changed");
-        Ok(None)
-    }
-
-    fn v2(name: &str, needs: &str) -> anyhow::Result<Option<Self>> {
-        Self::new(name, &["/sys/fs/cgroup", "/sys/fs/cgroup/unified"], needs)
-    }
-
-    fn v1_freezer(name: &str) -> anyhow::Result<Option<Self>> {
-        Self::new(name, &["/sys/fs/cgroup/freezer"], "freezer.state")
-    }
-
-    fn path(&self, file: &str) -> String {
-        self.0.join(file).display().to_string()
-    }
-
-    fn write(&self, file: &str, text: &str) -> anyhow::Result<()> {
-        let path = self.path(file);
-        fs::write(&path, text).with_context(|| format!("writing {text:?} to {path}"))
-    }
-
-    fn read(&self, file: &str) -> String {
-        fs::read_to_string(self.path(file)).unwrap_or_default()
-    }
-
-    fn add(&self, members: &[&Specimen]) -> anyhow::Result<()> {
-        members
-            .iter()
-            .try_for_each(|member| self.write("cgroup.procs", &member.pid().to_string()))
-    }
-}
-
-impl Drop for Cgroup {
-    fn drop(&mut self) {
-        let _ = self.write("freezer.state", "THAWED");
-        let _ = self.write("cgroup.freeze", "0");
-        // Members that still live go back to where the rest of the machine is.
-        if let Some(parent) = self.0.parent() {
-            for pid in self.read("cgroup.procs").lines() {
-                let _ = fs::write(parent.join("cgroup.procs"), pid);
-            }
-        }
-        // Busy until the last dead member has left.
-        for _ in 0..500 {
-            if fs::remove_dir(&self.0).is_ok() || !self.0.exists() {
-                return;
-            }
-            std::thread::sleep(std::time::Duration::from_millis(2));
-        }
-    }
+/// The SIGKILL of an init that ends its namespace.
+fn zapped(init: &Specimen) -> Expect {
+    sig(SIGKILL).by_way_of("zap", init, "same").forced(true)
 }
 
 cases! {
     x01_cgroup_kill_by_the_host
     "cgroup.kill by the host ends an init: it counts as its writer's" |s| {
-        let Some(group) = Cgroup::v2("x01", "cgroup.kill")? else { return Ok(()) };
+        let Some(group) = Cgroup::v2("x01", "cgroup.kill") else { return Ok(()) };
         let Family { host, init, .. } = s.family()?;
         group.add(&[&init])?;
         host.order(Order::Write { path: group.path("cgroup.kill"), text: "1".into() })?;
@@ -102,7 +27,7 @@ cases! {
     }
     x02_cgroup_kill_from_inside
     "written inside, cgroup.kill spares the init" |s| {
-        let Some(group) = Cgroup::v2("x02", "cgroup.kill")? else { return Ok(()) };
+        let Some(group) = Cgroup::v2("x02", "cgroup.kill") else { return Ok(()) };
         let Family { init, inside, .. } = s.family()?;
         let other = init.spawn_child("other")?;
         group.add(&[&init, &other])?;
@@ -116,12 +41,11 @@ cases! {
     }
     x03_frozen_by_v2
     "a v2-frozen init dies of SIGKILL, and hears nothing else" |s| {
-        let Some(group) = Cgroup::v2("x03", "cgroup.freeze")? else { return Ok(()) };
+        let Some(group) = Cgroup::v2("x03", "cgroup.freeze") else { return Ok(()) };
         let Family { host, init, .. } = s.family()?;
         init.dispose(SIGTERM, Disposition::Handler)?;
         group.add(&[&init])?;
-        group.write("cgroup.freeze", "1")?;
-        s.until("it is frozen", || group.read("cgroup.events").contains("frozen 1"))?;
+        group.freeze_v2(s)?;
         host.kill(init.pid(), SIGTERM)?;
         host.kill(init.pid(), SIGKILL)?;
         s.dies_of(&init, SIGKILL)?;
@@ -131,19 +55,54 @@ cases! {
         ]);
         s.deliveries(&init, [deliver(SIGKILL).outcome("fatal")]);
     }
+    x03b_a_member_frozen_by_v2
+    "a v2-frozen process dies with its PID namespace" |s| {
+        let Some(group) = Cgroup::v2("x03b", "cgroup.freeze") else { return Ok(()) };
+        let Family { init, inside, .. } = s.family()?;
+        group.add(&[&inside])?;
+        group.freeze_v2(s)?;
+        init.order(Order::Exit { code: 0 })?;
+        s.dies(&init)?;
+        s.signals(&inside, [zapped(&init).fatal("kill")]);
+        s.deliveries(&inside, [deliver(SIGKILL).outcome("fatal")]);
+        s.zaps(&init, [zap_begins().killing(&[&inside]), zap_ends()]);
+        s.exits(&inside, [died_of(SIGKILL)]);
+        s.exits(&init, [exited(0)]);
+    }
     x04_frozen_by_v1
     "a v1-frozen init does not even die before it is thawed" |s| {
-        let Some(group) = Cgroup::v1_freezer("x04")? else { return Ok(()) };
+        let Some(group) = Cgroup::v1_freezer("x04") else { return Ok(()) };
         let Family { host, init, .. } = s.family()?;
         group.add(&[&init])?;
-        group.write("freezer.state", "FROZEN")?;
-        s.until("it is frozen", || group.read("freezer.state").trim() == "FROZEN")?;
+        group.freeze_v1(s)?;
         host.kill(init.pid(), SIGKILL)?;
         std::thread::sleep(std::time::Duration::from_millis(30));
         assert!(init.stat().is_some_and(|stat| !stat.is_dead()));
+        let thaw = now();
         group.write("freezer.state", "THAWED")?;
         s.dies_of(&init, SIGKILL)?;
         s.signals(&init, [sig(SIGKILL).queued("frozen").by(&host, "ancestor").forced(true)]);
-        s.deliveries(&init, [deliver(SIGKILL).outcome("fatal")]);
+        s.deliveries(&init, [deliver(SIGKILL).outcome("fatal").after(thaw)]);
+    }
+    x05_a_member_frozen_by_v1
+    "an init cannot end before its v1-frozen child is thawed, although that has its SIGKILL" |s| {
+        let Some(group) = Cgroup::v1_freezer("x05") else { return Ok(()) };
+        let Family { init, inside, .. } = s.family()?;
+        let other = init.spawn_child("other")?;
+        group.add(&[&inside])?;
+        group.freeze_v1(s)?;
+        init.order(Order::Exit { code: 3 })?;
+        s.waits_in_zap(&init)?;
+        assert!(inside.stat().is_some_and(|stat| !stat.is_dead()));
+        let thaw = now();
+        group.write("freezer.state", "THAWED")?;
+        s.dies(&init)?;
+        s.signals(&inside, [zapped(&init).queued("frozen")]);
+        s.deliveries(&inside, [deliver(SIGKILL).outcome("fatal").after(thaw)]);
+        s.signals(&other, [zapped(&init).fatal("kill")]);
+        s.zaps(&init, [zap_begins().killing(&[&inside, &other]), zap_ends().after(thaw)]);
+        s.exits(&inside, [died_of(SIGKILL).after(thaw)]);
+        s.exits(&other, [died_of(SIGKILL)]);
+        s.exits(&init, [exited(3)]);
     }
 }

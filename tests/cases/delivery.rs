@@ -1,7 +1,7 @@
 //! Signals that are queued: blocked, waited for, traced, stopped, and what
 //! becomes of them when they leave the queue.
 
-use libc::{EAGAIN, SIGCONT, SIGKILL, SIGSTOP, SIGTERM, SIGUSR1};
+use libc::{EAGAIN, SIGCONT, SIGKILL, SIGSTOP, SIGTERM, SIGTSTP, SIGUSR1, SIGWINCH};
 use sigwhy::lab::arena::{Disposition, Order, TracePolicy};
 
 use super::cases;
@@ -126,13 +126,64 @@ cases! {
         assert_eq!(init.caught(SIGTERM)?, 1);
         s.signals(&init, [
             sig(SIGSTOP).queued("stop"),
-            sig(SIGTERM).with("/outcome", "queued").with("/result", "delivered").by(&inside, "same"),
+            sig(SIGTERM).queued("stopped").by(&inside, "same"),
             sig(SIGCONT).dropped("default_ignore").by(&inside, "same"),
         ]);
         s.deliveries(&init, [
             deliver(SIGSTOP).outcome("stopped"),
             deliver(SIGTERM).outcome("handled"),
         ]);
+    }
+    n17_a_stopped_process
+    "SIGTERM does not reach a stopped process, and ends it when it goes on" |s| {
+        let host = s.host("host")?;
+        let victim = host.spawn_child("victim")?;
+        host.kill(victim.pid(), SIGSTOP)?;
+        s.stops(&victim, SIGSTOP)?;
+        host.kill(victim.pid(), SIGTERM)?;
+        s.stops(&victim, SIGSTOP)?;
+        host.kill(victim.pid(), SIGCONT)?;
+        s.dies_of(&victim, SIGTERM)?;
+        s.signals(&victim, [
+            sig(SIGSTOP).queued("stop").by(&host, "same").forced(false),
+            sig(SIGTERM).queued("stopped").by(&host, "same").forced(false),
+            sig(SIGCONT).dropped("default_ignore").by(&host, "same"),
+        ]);
+        s.deliveries(&victim, [
+            deliver(SIGSTOP).outcome("stopped").reason("stop"),
+            deliver(SIGTERM).outcome("fatal").reason("default_terminate"),
+        ]);
+    }
+    n18_a_stop_that_can_be_caught
+    "SIGTSTP stops an ordinary process" |s| {
+        let host = s.host("host")?;
+        let victim = host.spawn_child("victim")?;
+        host.kill(victim.pid(), SIGTSTP)?;
+        s.stops(&victim, SIGTSTP)?;
+        s.signals(&victim, [sig(SIGTSTP).queued("stop").by(&host, "same").forced(false)]);
+        s.deliveries(&victim, [
+            deliver(SIGTSTP).outcome("stopped").reason("stop").with("/rule", "get_signal/stop_unless_orphaned_pgrp"),
+        ]);
+    }
+    n19_nothing_to_do_on_delivery
+    "what was blocked and does nothing by default does nothing when it is unblocked" |s| {
+        let Family { init, inside, .. } = s.family()?;
+        init.block(&[SIGWINCH])?;
+        inside.kill(1, SIGWINCH)?;
+        init.block(&[])?;
+        s.lives(&init)?;
+        s.signals(&init, [sig(SIGWINCH).queued("blocked").by(&inside, "same")]);
+        s.deliveries(&init, [deliver(SIGWINCH).outcome("ignored").reason("default_ignore")]);
+    }
+    n20_handed_on_to_one_that_ignores
+    "a tracer sees even what is ignored, and hands it on to no effect" |s| {
+        let Family { host, init, inside } = s.family()?;
+        init.dispose(SIGTERM, Disposition::Ignore)?;
+        host.seize(init.pid(), TracePolicy::Reinject)?;
+        inside.kill(1, SIGTERM)?;
+        s.lives(&init)?;
+        s.signals(&init, [sig(SIGTERM).queued("ptrace").by(&inside, "same")]);
+        s.deliveries(&init, [deliver(SIGTERM).outcome("ignored").reason("ignored")]);
     }
     n09_blocked_by_an_ordinary_process
     "unblocked at last, it ends an ordinary process" |s| {

@@ -5,7 +5,7 @@ use sigwhy::lab::arena::{Order, TracePolicy};
 
 use super::cases;
 use super::scene::{Family, SOON};
-use crate::harness::expect::sig;
+use crate::harness::expect::{now, sig, zap_begins, zap_ends};
 
 cases! {
     e35_a_zombie
@@ -24,21 +24,19 @@ cases! {
     }
     e36_an_init_that_waits_for_an_injected_process
     "an init cannot end before the outside parent has reaped what it put in, and no signal helps" |s| {
-        let Family { host, init, .. } = s.family()?;
+        let Family { host, init, inside } = s.family()?;
         let outside = s.host("docker-exec")?;
         let injected = outside.inject(&init, "injected")?;
         init.order(Order::Exit { code: 0 })?;
         s.dies(&injected)?;
-        s.until("the init waits in its zap", || {
-            std::fs::read_to_string(format!("/proc/{}/wchan", init.pid()))
-                .is_ok_and(|wchan| wchan == "zap_pid_ns_processes")
-                || init.stat().is_some_and(|stat| matches!(stat.state, 'S' | 'I'))
-        })?;
+        s.waits_in_zap(&init)?;
         host.kill(init.pid(), SIGKILL)?;
         host.kill(init.pid(), SIGTERM)?;
-        assert!(init.stat().is_some_and(|stat| !stat.is_dead()));
+        s.waits_in_zap(&init)?;
+        let released = now();
         injected.reap(SOON)?;
         s.dies(&init)?;
+        s.zaps(&init, [zap_begins().killing(&[&inside, &injected]), zap_ends().after(released)]);
         s.signals(&injected, [sig(SIGKILL).fatal("kill").by_way_of("zap", &init, "same").forced(true)]);
         s.signals(&init, [
             sig(SIGKILL).outcome("dropped").reason("target_exiting").by(&host, "ancestor"),
@@ -67,9 +65,11 @@ cases! {
         s.until("the traced child is a zombie", || {
             inside.stat().is_some_and(|stat| stat.state == 'Z')
         })?;
-        assert!(init.stat().is_some_and(|stat| !stat.is_dead()));
+        s.waits_in_zap(&init)?;
+        let released = now();
         tracer.discard();
         s.dies(&init)?;
+        s.zaps(&init, [zap_begins().killing(&[&inside]), zap_ends().after(released)]);
         s.signals(&inside, [sig(SIGKILL).fatal("kill").by_way_of("zap", &init, "same").forced(true)]);
     }
     e59_an_init_exits
@@ -78,6 +78,7 @@ cases! {
         let other = init.spawn_child("other")?;
         init.order(Order::Exit { code: 0 })?;
         s.dies(&init)?;
+        s.zaps(&init, [zap_begins().killing(&[&inside, &other]), zap_ends()]);
         for member in [&inside, &other] {
             s.signals(member, [sig(SIGKILL).fatal("kill").by_way_of("zap", &init, "same").forced(true).code(0x80)]);
         }

@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use libc::{
-    SIGALRM, SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGPIPE, SIGSEGV, SIGSYS, SIGTERM, SIGUSR1, SIGXCPU,
+    SIGALRM, SIGCONT, SIGHUP, SIGINT, SIGIO, SIGKILL, SIGPIPE, SIGSEGV, SIGSTOP, SIGSYS, SIGTERM,
+    SIGUSR1, SIGXCPU, SIGXFSZ,
 };
 use sigwhy::lab::arena::{Disposition, Group, Order, Place, TracePolicy};
 
@@ -14,6 +15,7 @@ use crate::harness::expect::{deliver, sig};
 
 const SI_KERNEL: i32 = 0x80;
 const SI_TIMER: i32 = -2;
+const POLL_IN: i32 = 1;
 
 /// Whether seccomp punishes with a signal: before 5.16 the kernel ends the
 /// process with SIGSYS for its status, and sends nothing.
@@ -33,6 +35,24 @@ cases! {
         s.signals(&init, [sig(SIGSEGV).fatal("default_core").by_kernel("fault").forced(false).for_thread().code(1)]);
         s.deliveries(&init, [deliver(SIGSEGV).outcome("fatal").reason("default_core")]);
     }
+    e55_a_fault_under_a_tracer
+    "the shield stays while an init is traced: it faults for ever, and dies of it when let go" |s| {
+        let Family { host, init, .. } = s.family()?;
+        host.seize(init.pid(), TracePolicy::ReinjectTimes(3))?;
+        init.post(Order::Fault)?;
+        s.dies_of(&init, SIGSEGV)?;
+        let fault = || sig(SIGSEGV).by_kernel("fault").forced(false).for_thread().code(1);
+        // The fourth is thrown away by the tracer, which lets go with it.
+        let traced = || fault().queued("ptrace");
+        s.signals(&init, [traced(), traced(), traced(), traced(), fault().fatal("default_core")]);
+        let vanished = || deliver(SIGSEGV).outcome("dropped").reason("unkillable_init_at_dequeue");
+        s.deliveries(&init, [
+            vanished(),
+            vanished(),
+            vanished(),
+            deliver(SIGSEGV).outcome("fatal").reason("default_core"),
+        ]);
+    }
     #[cfg(target_arch = "x86_64")]
     e22_abort
     "abort() of an init: two SIGABRT are dropped, then hlt faults" |s| {
@@ -51,6 +71,59 @@ cases! {
         assert_eq!(init.errno_of(Order::BrokenPipe)?, libc::EPIPE);
         s.lives(&init)?;
         s.signals(&init, [sig(SIGPIPE).dropped("unkillable_init").by_kernel("io").forced(false)]);
+    }
+    n13_a_file_too_big
+    "SIGXFSZ is dropped for an init, which gets EFBIG" |s| {
+        let Family { init, .. } = s.family()?;
+        assert_eq!(init.errno_of(Order::FileTooBig)?, libc::EFBIG);
+        s.lives(&init)?;
+        s.signals(&init, [sig(SIGXFSZ).dropped("unkillable_init").by_kernel("io").forced(false)]);
+    }
+    n14_a_readable_descriptor
+    "who asked to be told of input is told by the input, not by who brought it" |s| {
+        let Family { init, .. } = s.family()?;
+        init.dispose(SIGUSR1, Disposition::Handler)?;
+        init.order(Order::ReadableDescriptor { signal: 0 })?;
+        init.order(Order::ReadableDescriptor { signal: SIGUSR1 })?;
+        s.lives(&init)?;
+        assert_eq!(init.caught(SIGUSR1)?, 1);
+        s.signals(&init, [
+            sig(SIGIO).dropped("unkillable_init").by_kernel("io").forced(true).code(SI_KERNEL),
+            sig(SIGUSR1).queued("handler").by_kernel("io").forced(false).code(POLL_IN),
+        ]);
+    }
+    n15_an_orphaned_process_group
+    "stopped jobs get a hang-up and go on when the shell above them is gone" |s| {
+        let Family { init, .. } = s.family()?;
+        let shell = init.spawn(Place::Same, Group::Inherit, "shell")?;
+        shell.order(Order::SetSid)?;
+        let job = shell.spawn_child("job")?;
+        shell.kill(job.ns_pid(), SIGSTOP)?;
+        s.stops(&job, SIGSTOP)?;
+        shell.order(Order::Exit { code: 0 })?;
+        s.dies_of(&job, SIGHUP)?;
+        s.signals(&job, [
+            sig(SIGSTOP).queued("stop").by(&shell, "same"),
+            sig(SIGHUP).queued("stopped").by_kernel("kernel").forced(true),
+            sig(SIGCONT).dropped("default_ignore").by_kernel("kernel").forced(true),
+        ]);
+        s.deliveries(&job, [
+            deliver(SIGSTOP).outcome("stopped").reason("stop"),
+            deliver(SIGHUP).outcome("fatal").reason("default_terminate"),
+        ]);
+    }
+    n16_a_child_that_stops
+    "a parent is told of its child's stops too" |s| {
+        let Family { host, init, inside } = s.family()?;
+        host.kill(inside.pid(), SIGSTOP)?;
+        s.stops(&inside, SIGSTOP)?;
+        host.kill(inside.pid(), SIGCONT)?;
+        s.lives(&inside)?;
+        let told = || sig(libc::SIGCHLD).dropped("default_ignore").by_way_of("child_exit", &inside, "same");
+        s.signals_and_child_exits(&init, [
+            told().forced(false).code(libc::CLD_STOPPED),
+            told().forced(false).code(libc::CLD_CONTINUED),
+        ]);
     }
     e24_an_alarm
     "SIGALRM comes from a timer, whoever was running" |s| {

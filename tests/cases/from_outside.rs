@@ -182,6 +182,38 @@ cases! {
             sig(SIGKILL).fatal("forced_on_init").by(&host, "ancestor").forced(true),
         ]);
     }
+    e51_a_group_across_namespaces
+    "some kernels forget the sender's pid on the way through a group: sigwhy does not" |s| {
+        let host = s.host("host")?;
+        let mut clobbers = Vec::new();
+        for _ in 0..2 {
+            // The kernel goes through a group from its newest member to its oldest.
+            let oldest = s.host("oldest")?;
+            let init = oldest.spawn(Place::NewNamespace, Group::Inherit, "init")?;
+            let newest = oldest.spawn(Place::Same, Group::Inherit, "newest")?;
+            let group = [&newest, &init, &oldest];
+            for member in group {
+                member.dispose(SIGUSR1, Disposition::Handler)?;
+            }
+            host.kill(-oldest.pid(), SIGUSR1)?;
+            let mut seen = Vec::new();
+            for member in group {
+                s.lives(member)?;
+                let report = member.report()?;
+                let caught = report.caught.iter().find(|caught| caught.signal == SIGUSR1);
+                seen.push(caught.map(|caught| caught.si_pid));
+            }
+            assert_eq!(seen[..2], [Some(host.pid()), Some(0)]);
+            // The namespace of the init, where the sender has no pid, was in between.
+            assert!([Some(host.pid()), Some(0)].contains(&seen[2]), "{seen:?}");
+            clobbers.push(seen[2] == Some(0));
+            for member in [&newest, &oldest] {
+                s.signals(member, [sig(SIGUSR1).queued("handler").by(&host, "same").forced(false).code(0)]);
+            }
+            s.signals(&init, [sig(SIGUSR1).queued("handler").by(&host, "ancestor").forced(true).code(0)]);
+        }
+        assert_eq!(clobbers[0], clobbers[1], "a kernel does it or does not");
+    }
     n04_a_handler_and_the_host
     "with a handler an init hears the host" |s| {
         let Family { host, init, .. } = s.family()?;

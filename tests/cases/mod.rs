@@ -7,14 +7,19 @@
 //! the kernel. Where kernels differ, a case asks the kernel (a probe), never its
 //! version.
 
+mod cgroup;
 mod cgroups;
 mod delivery;
 mod dying;
 mod from_inside;
 mod from_kernel;
 mod from_outside;
+mod machine;
+mod oom;
 mod scene;
 mod threads;
+mod whole;
+mod zaps;
 
 /// Defines cases; each is a test of the same name.
 macro_rules! cases {

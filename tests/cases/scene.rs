@@ -4,10 +4,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
-use sigwhy::lab::arena::{Arena, Order, Specimen, Status};
+use serde_json::Value;
+use sigwhy::lab::arena::{Arena, Order, Specimen, Status, procfs};
 
-use crate::harness::expect::{Expect, compare, is_own_zap};
-use crate::harness::watch::{Beacon, shared};
+use crate::harness::expect::{Expect, compare, is_own_zap, zap_begins};
+use crate::harness::watch::{Beacon, Identity, shared};
 
 /// Long enough for a busy machine, and never waited out when all is well.
 pub const SOON: Duration = Duration::from_secs(5);
@@ -27,7 +28,9 @@ struct List {
     kind: &'static str,
     /// SIGCHLD counts.
     child_exits: bool,
-    target: Specimen,
+    target: Identity,
+    /// For a person.
+    name: String,
     expected: Vec<Expect>,
 }
 
@@ -87,6 +90,16 @@ impl Scene {
         self.list("deliver", false, target, expected.into());
     }
 
+    /// Every `zap` record about the end of this init's namespace, in order.
+    pub fn zaps<const N: usize>(&mut self, init: &Specimen, expected: [Expect; N]) {
+        self.list("zap", true, init, expected.into());
+    }
+
+    /// The `exit` record of this process; none if it lives on.
+    pub fn exits<const N: usize>(&mut self, process: &Specimen, expected: [Expect; N]) {
+        self.list("exit", true, process, expected.into());
+    }
+
     fn list(
         &mut self,
         kind: &'static str,
@@ -98,9 +111,31 @@ impl Scene {
         self.lists.push(List {
             kind,
             child_exits,
-            target: target.clone(),
+            target: target.into(),
+            name: target.to_string(),
             expected,
         });
+    }
+
+    /// Every `signal` record about a process that is none of the arena's;
+    /// SIGCHLD is left out. To be called once all has happened.
+    pub fn signals_of_stranger<const N: usize>(
+        &mut self,
+        pid: i32,
+        expected: [Expect; N],
+    ) -> anyhow::Result<()> {
+        let stat = procfs::stat(pid).with_context(|| format!("there is no process {pid}"))?;
+        self.lists.push(List {
+            kind: "signal",
+            child_exits: false,
+            target: Identity {
+                pid,
+                start_ticks: stat.start_ticks,
+            },
+            name: format!("{:?} (pid {pid})", stat.comm),
+            expected: expected.into(),
+        });
+        Ok(())
     }
 
     /// Lives, and has taken everything that was sent.
@@ -143,6 +178,27 @@ impl Scene {
         Ok(())
     }
 
+    /// Has begun to end its namespace, and waits for what is left in it: its
+    /// `zap` record is there, and its end is not.
+    pub fn waits_in_zap(&self, init: &Specimen) -> anyhow::Result<()> {
+        self.until("the init waits in its zap", || waits_while_exiting(init))?;
+        if std::env::var_os(FATES_ONLY).is_some() {
+            return Ok(());
+        }
+        let watch = shared(Path::new(env!("CARGO_BIN_EXE_sigwhy")))?;
+        // Whatever is not printed by then has not happened.
+        watch.catch_up(&mut Beacon::new(self.arena.spawn_host("beacon")?))?;
+        let wrong = compare(
+            &watch.records_of_at_least(init, &["zap"], 1),
+            &[zap_begins()],
+        );
+        ensure!(wrong.is_empty(), "zap records of {init}:\n{wrong}");
+        // Awake or not: it also wakes for those that do die.
+        let dead = init.stat().is_none_or(|stat| stat.is_dead());
+        ensure!(!dead, "{init} waits no longer");
+        Ok(())
+    }
+
     /// Waits until something about a target is so.
     pub fn until(&self, what: &str, mut holds: impl FnMut() -> bool) -> anyhow::Result<()> {
         let end = std::time::Instant::now() + SOON;
@@ -161,21 +217,22 @@ impl Scene {
             let List {
                 kind,
                 target,
+                name,
                 expected,
                 ..
             } = list;
+            let least = expected.iter().filter(|e| !e.is_optional()).count();
             let mut records: Vec<_> = watch
-                .records_of_at_least(target, expected.len())
+                .records_of_at_least(*target, &[kind], least)
                 .into_iter()
-                .filter(|record| record["type"] == *kind)
                 .filter(|r| list.child_exits || r["signal"]["number"] != libc::SIGCHLD)
                 .collect();
-            if records.len() > expected.len() {
+            if records.len() > least {
                 records.retain(|record| !is_own_zap(record));
             }
-            let text = compare(&records, expected);
+            let text = compare(&records, expected) + &too_short(&records);
             if !text.is_empty() {
-                wrong += &format!("{kind} records of {target}:\n{text}");
+                wrong += &format!("{kind} records of {name}:\n{text}");
             }
         }
         ensure!(
@@ -186,6 +243,39 @@ impl Scene {
         ensure!(wrong.is_empty(), "\n{wrong}");
         Ok(())
     }
+}
+
+/// Says so if the end of a zap claims less time than lies between its records:
+/// the time since the begin of what the begin was told of.
+fn too_short(records: &[Value]) -> String {
+    let [begin, end] = records else {
+        return String::new();
+    };
+    let at = |record: &Value| record["mono_ns"].as_u64();
+    match (end["duration_ns"].as_u64(), at(begin), at(end)) {
+        (Some(lasted), Some(from), Some(to)) if lasted < to.saturating_sub(from) => {
+            format!("  the zap lasted {lasted} ns, from {from} to {to}\n")
+        }
+        _ => String::new(),
+    }
+}
+
+/// Whether a process is past the start of its exit, not dead, and asleep. In
+/// which function it sleeps is no test's to see on every kernel.
+fn waits_while_exiting(process: &Specimen) -> bool {
+    /// PF_EXITING of include/linux/sched.h.
+    const EXITING: u64 = 4;
+    let text = std::fs::read_to_string(format!("/proc/{}/stat", process.pid()));
+    // Field 9 of proc_pid_stat(5), the seventh after the name, has the flags.
+    let flags = text.ok().and_then(|text| {
+        let (_, fields) = text.rsplit_once(") ")?;
+        fields.split(' ').nth(6)?.parse::<u64>().ok()
+    });
+    // Where another thread than the main one waits, that one is a zombie.
+    flags.is_some_and(|flags| flags & EXITING != 0)
+        && process
+            .stat()
+            .is_some_and(|stat| !stat.is_dead() && matches!(stat.state, 'S' | 'I' | 'Z'))
 }
 
 /// A kill(2) whose sender does not outlive it, or may not.

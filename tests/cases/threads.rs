@@ -53,7 +53,9 @@ cases! {
         s.lives(&init)?;
         s.signals(&init, []);
         // Nobody sent a SIGKILL, and the process lives on.
-        let by_execve = || deliver(SIGKILL).never("/reason", "kill");
+        let by_execve = || {
+            deliver(SIGKILL).outcome("fatal").reason("group_exit").with("/rule", "get_signal/group_exec_task")
+        };
         s.deliveries(&init, [by_execve(), by_execve()]);
     }
     e48_exit_of_many_threads

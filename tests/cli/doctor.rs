@@ -85,6 +85,39 @@ fn a_kernel_by_its_types_alone() -> Outcome {
     Ok(())
 }
 
+/// Each rung's hook, name and whether it holds.
+fn rungs(report: &Value) -> Vec<(String, Option<bool>)> {
+    let hooks = report["hooks"].as_array().expect("hooks");
+    let rungs = hooks.iter().flat_map(|hook| {
+        let rungs = hook["rungs"].as_array().expect("rungs").iter();
+        rungs.map(move |rung| {
+            (
+                format!("{}={}", hook["id"], rung["id"]),
+                rung["holds"].as_bool(),
+            )
+        })
+    });
+    rungs.collect()
+}
+
+#[test]
+fn what_types_foretell_comes_true() -> Outcome {
+    let (_, tried) = report(&[])?;
+    let (_, foretold) = report(&["--btf", "/sys/kernel/btf/vmlinux"])?;
+    let (tried, foretold) = (rungs(&tried), rungs(&foretold));
+    assert_eq!(tried.len(), foretold.len());
+    for ((name, tried_holds), (same, foretold_holds)) in tried.iter().zip(&foretold) {
+        assert_eq!(name, same);
+        assert!(tried_holds.is_some(), "{name} was not tried");
+        if foretold_holds.is_some() {
+            assert_eq!(tried_holds, foretold_holds, "{name}");
+        }
+    }
+    // Not everything is left open.
+    assert!(foretold.iter().filter(|(_, holds)| holds.is_some()).count() > foretold.len() / 2);
+    Ok(())
+}
+
 #[test]
 fn text_is_the_same_without_colours() -> Outcome {
     let plain = run(sigwhy().args(["doctor", "--btf", "/sys/kernel/btf/vmlinux"]))?;

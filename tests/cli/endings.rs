@@ -106,12 +106,12 @@ fn a_command_that_is_not_there() -> Outcome {
     let said = run(sigwhy()
         .arg("live")
         .args(NOTHING)
-        .args(["--", "/nonexistent"]))?;
+        .args(["--", "/proc/nonexistent"]))?;
     assert_eq!(said.status.code(), Some(1));
     let last = said.err.last().context("it says something")?;
     assert_eq!(
         last,
-        "sigwhy: cannot start /nonexistent: No such file or directory"
+        "sigwhy: cannot start /proc/nonexistent: No such file or directory"
     );
     Ok(())
 }

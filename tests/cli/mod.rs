@@ -9,6 +9,7 @@ mod doctor;
 mod endings;
 mod errors;
 mod filters;
+mod instructions;
 mod json;
 mod latency;
 mod live;

@@ -164,9 +164,9 @@ impl Fuzzer {
     /// init's own end, are no part of it.
     fn records(&self, done: &Done) -> Vec<Value> {
         self.watch
-            .records_of(&done.rig.target)
+            .records_of(&done.rig.target, &["signal"])
             .into_iter()
-            .filter(|r| r["type"] == "signal" && r["sender"]["kind"] != "child_exit")
+            .filter(|r| r["sender"]["kind"] != "child_exit")
             .filter(|r| !is_own_zap(r))
             .collect()
     }

@@ -380,7 +380,7 @@ impl Stage {
 pub fn describe(plan: &Plan) -> String {
     let tracer = match plan.traced {
         None => "not traced",
-        Some(TracePolicy::Reinject) => "traced, handed on",
+        Some(TracePolicy::Reinject | TracePolicy::ReinjectTimes(_)) => "traced, handed on",
         Some(TracePolicy::Swallow | TracePolicy::Neglect) => "traced, swallowed",
     };
     format!(

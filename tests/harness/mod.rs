@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 pub mod expect;
+pub mod skip;
 pub mod watch;
 
 /// A limit on how long something may take, stretched where everything is slower:

@@ -1,5 +1,5 @@
 //! The tracer under test: the real binary, started once, its NDJSON read by a
-//! thread and kept by target.
+//! thread and kept by the process that each record is about.
 
 use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader};
@@ -40,8 +40,8 @@ struct Log {
     start: Option<Value>,
     /// Why there will be no more.
     ended: Option<String>,
-    /// `signal` and `deliver` records by `target.pid`.
-    by_target: HashMap<u64, Vec<Value>>,
+    /// Records by the host pid of the process that they are about.
+    by_process: HashMap<u64, Vec<Value>>,
     /// Of the last `loss` record, or of `stop`.
     ring_full: u64,
     malformed: Option<String>,
@@ -63,15 +63,25 @@ impl Shared {
                         log.ring_full = lost;
                     }
                 }
-                Some("signal" | "deliver") => {
-                    if let Some(pid) = record["target"]["pid"].as_u64() {
-                        log.by_target.entry(pid).or_default().push(record);
+                _ => {
+                    if let Some(pid) = subject(&record).and_then(|process| process["pid"].as_u64())
+                    {
+                        log.by_process.entry(pid).or_default().push(record);
                     }
                 }
-                _ => {}
             },
         }
         self.arrived.notify_all();
+    }
+}
+
+/// The process that a record is about; `None` if it is about none.
+fn subject(record: &Value) -> Option<&Value> {
+    match record["type"].as_str()? {
+        "signal" | "deliver" => Some(&record["target"]),
+        "zap" => Some(&record["init"]),
+        "exit" => Some(&record["process"]),
+        _ => None,
     }
 }
 
@@ -156,7 +166,8 @@ impl Watch {
     /// a signal of our own, sent now, has come through. Records come out in the
     /// order of the kernel's clock.
     pub fn catch_up(&self, beacon: &mut Beacon) -> anyhow::Result<()> {
-        let of = |log: &Log| of_process(log, beacon.specimen.pid(), beacon.specimen.start_ticks());
+        let (pid, ticks) = (beacon.specimen.pid(), beacon.specimen.start_ticks());
+        let of = |log: &Log| of_process(log, pid, ticks, &["signal"]);
         beacon.sent += 1;
         beacon
             .specimen
@@ -172,23 +183,32 @@ impl Watch {
         .context("the tracer's record of our own last signal never came")
     }
 
-    /// The records about one process: `signal` and `deliver`, in order.
-    pub fn records_of(&self, process: &Specimen) -> Vec<Value> {
-        of_process(&self.log.lock(), process.pid(), process.start_ticks())
+    /// The records of these kinds (their `type`) about one process, in order:
+    /// about the target of a signal, the init of a zap, the process that exited.
+    pub fn records_of(&self, process: impl Into<Identity>, kinds: &[&str]) -> Vec<Value> {
+        let Identity { pid, start_ticks } = process.into();
+        of_process(&self.log.lock(), pid, start_ticks, kinds)
     }
 
     /// The same, waiting a little for as many as are awaited, should they be
     /// printed out of order.
-    pub fn records_of_at_least(&self, process: &Specimen, count: usize) -> Vec<Value> {
-        let (pid, ticks) = (process.pid(), process.start_ticks());
-        let enough = |log: &mut Log| (of_process(log, pid, ticks).len() >= count).then_some(());
+    pub fn records_of_at_least(
+        &self,
+        process: impl Into<Identity>,
+        kinds: &[&str],
+        count: usize,
+    ) -> Vec<Value> {
+        let process = process.into();
+        let Identity { pid, start_ticks } = process;
+        let enough =
+            |log: &mut Log| (of_process(log, pid, start_ticks, kinds).len() >= count).then_some(());
         let _ = self.until(Duration::from_secs(1), enough);
-        self.records_of(process)
+        self.records_of(process, kinds)
     }
 
     /// Forgets everything seen so far.
     pub fn forget_all(&self) {
-        self.log.lock().by_target.clear();
+        self.log.lock().by_process.clear();
     }
 
     /// How many records the tracer had to throw away.
@@ -204,15 +224,16 @@ impl Watch {
     }
 }
 
-fn of_process(log: &Log, pid: i32, start_ticks: u64) -> Vec<Value> {
+fn of_process(log: &Log, pid: i32, start_ticks: u64, kinds: &[&str]) -> Vec<Value> {
     let Ok(pid) = u64::try_from(pid) else {
         return Vec::new();
     };
     let mut records: Vec<Value> = log
-        .by_target
+        .by_process
         .get(&pid)
         .into_iter()
         .flatten()
+        .filter(|record| kinds.iter().any(|kind| record["type"] == *kind))
         .filter(|record| is_started_at(record, start_ticks))
         .cloned()
         .collect();
@@ -222,9 +243,26 @@ fn of_process(log: &Log, pid: i32, start_ticks: u64) -> Vec<Value> {
 
 /// Pids are reused within seconds on a busy machine; start times are not.
 fn is_started_at(record: &Value, start_ticks: u64) -> bool {
-    record["target"]["start_ns"]
-        .as_u64()
+    subject(record)
+        .and_then(|process| process["start_ns"].as_u64())
         .is_some_and(|ns| ns / TICK_NS == start_ticks)
+}
+
+/// A process as the records name it, whoever made it.
+#[derive(Debug, Clone, Copy)]
+pub struct Identity {
+    pub pid: i32,
+    /// Clock ticks after boot.
+    pub start_ticks: u64,
+}
+
+impl From<&Specimen> for Identity {
+    fn from(specimen: &Specimen) -> Self {
+        Self {
+            pid: specimen.pid(),
+            start_ticks: specimen.start_ticks(),
+        }
+    }
 }
 
 /// A process that is signalled only to see how far the tracer has come.

@@ -30,7 +30,8 @@ pub struct Args {
     pub color: Color,
 
     /// Judge the kernel with these types (BTF) instead of this machine, without
-    /// loading anything. Raw BTF, or an unpacked vmlinux.
+    /// loading anything. Raw BTF, or an unpacked vmlinux. Says which way to attach
+    /// each hook is to be expected there, and what types do not tell.
     #[arg(long, value_name = "FILE")]
     pub btf: Option<PathBuf>,
 }
@@ -48,12 +49,15 @@ pub enum Format {
 /// When the output cannot be written.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let report = match &args.btf {
-        Some(path) => Report::about("a kernel with these types", hooks::from_btf(path)),
+        Some(path) => {
+            let found = hooks::from_btf(path);
+            Report::about("a kernel with these types", found.checks).with_hooks(found.hooks)
+        }
         None => {
             let mut checks = doctor::environment(&Options::default());
             let tried = hooks::tried(&checks);
-            checks.extend(tried);
-            Report::new(checks)
+            checks.extend(tried.checks);
+            Report::new(checks).with_hooks(tried.hooks)
         }
     };
     print(&args, &report).context(super::WRITING)?;

@@ -83,12 +83,15 @@ impl Kind {
 
 /// Tells who sent it.
 pub fn kind(s: &Situation) -> Kind {
-    if s.oom_victim && s.sig == SIGKILL && s.info == Info::Priv {
-        return Kind::Oom;
-    }
     match s.info {
         Info::Pointer => from_siginfo(s),
-        Info::Priv => from_kernel(s),
+        Info::Priv => match from_kernel(s) {
+            // A victim stays one: where its init dies as well (memory.oom.group),
+            // the zap comes by later. An exiting task starts no OOM kill.
+            Kind::Zap => Kind::Zap,
+            _ if s.oom_victim && s.sig == SIGKILL => Kind::Oom,
+            other => other,
+        },
         Info::NoInfo => without_info(s),
     }
 }

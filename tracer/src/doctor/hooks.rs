@@ -2,7 +2,8 @@
 //! the kernel are missing.
 //!
 //! [`tried`] asks the kernel by loading and attaching; [`from_btf`] judges a
-//! kernel by its types alone, which need not be the running one's.
+//! kernel by its types alone, which need not be the running one's. Both also give
+//! every rung by itself, for programs.
 
 use std::path::Path;
 
@@ -14,49 +15,71 @@ use crate::kernel::{
 
 use super::{Check, Status};
 
+mod programs;
 mod types;
 
 #[cfg(test)]
 mod tests;
 
+pub use programs::{HookReport, ProgramReport, RungReport};
+
 const GROUP: &str = "Hooks";
+
+/// What was found out about the hooks.
+#[derive(Debug, Default)]
+pub struct Found {
+    pub checks: Vec<Check>,
+    /// Empty where nothing could be tried.
+    pub hooks: Vec<HookReport>,
+}
 
 /// Tries the hooks on the running kernel, unless the checks before say that
 /// there is no use: then one line says what is in the way.
-pub fn tried(before: &[Check]) -> Vec<Check> {
+pub fn tried(before: &[Check]) -> Found {
     let obstacle = ["capabilities", "user_namespace", "btf", "lockdown"]
         .into_iter()
         .filter_map(|id| before.iter().find(|check| check.id == id))
         .find(|check| check.status == Status::Fail);
     if let Some(obstacle) = obstacle {
         let detail = format!("not tried: {}: {}", obstacle.title, obstacle.detail);
-        return vec![Check::new(GROUP, "hooks", "hooks", Status::Info, detail)];
+        return Found {
+            checks: vec![Check::new(GROUP, "hooks", "hooks", Status::Info, detail)],
+            hooks: Vec::new(),
+        };
     }
     let mut checks = match Btf::from_file(Path::new(crate::kernel::btf::VMLINUX)) {
         Ok(btf) => vec![fields(&btf)],
         // The check of the BTF itself has told.
         Err(_) => Vec::new(),
     };
+    let mut hooks = Vec::new();
     match probe::probe(&load::Options::default()) {
-        Ok(hooks) => checks.extend(hooks.iter().map(hook)),
+        Ok(probed) => {
+            checks.extend(probed.iter().map(hook));
+            hooks.extend(probed.iter().map(HookReport::tried));
+        }
         Err(error) => checks.push(
             Check::new(GROUP, "hooks", "hooks", Status::Fail, format!("{error}"))
                 .remedy("see the checks above; if they are all well, please report this line"),
         ),
     }
-    checks
+    Found { checks, hooks }
 }
 
 /// Judges a kernel by its types: the file that `--btf` names.
-pub fn from_btf(path: &Path) -> Vec<Check> {
+pub fn from_btf(path: &Path) -> Found {
     let btf = Btf::from_file(path);
-    let mut checks = Vec::new();
+    let mut found = Found::default();
     if let Ok(btf) = &btf {
-        checks.push(fields(btf));
-        checks.extend(types::prototypes(btf));
+        let predicted = types::predict(btf);
+        found.checks.push(fields(btf));
+        found.checks.extend(types::checks(btf, &predicted));
+        found
+            .hooks
+            .extend(predicted.iter().map(HookReport::predicted));
     }
-    checks.insert(0, kernel_types(btf));
-    checks
+    found.checks.insert(0, kernel_types(btf));
+    found
 }
 
 fn kernel_types(btf: Result<Btf, BtfError>) -> Check {
@@ -156,7 +179,7 @@ fn hook(probed: &ProbedHook) -> Check {
     };
     let chosen = &probed.rungs[position];
     let mut detail = chosen.rung.id.to_owned();
-    if let Ok(Some(instructions)) = chosen.result {
+    if let Some(instructions) = chosen.verified_instructions() {
         detail += &format!(" ({instructions} instructions verified)");
     }
     let also: Vec<_> = probed.rungs[position + 1..]

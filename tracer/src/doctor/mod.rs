@@ -90,6 +90,8 @@ pub struct Report {
     /// The same as a sentence, with the titles of the checks that failed.
     pub verdict: String,
     pub checks: Vec<Check>,
+    /// Every hook with every way to attach it; empty where none was looked at.
+    pub hooks: Vec<hooks::HookReport>,
 }
 
 impl Report {
@@ -116,7 +118,14 @@ impl Report {
                 format!("sigwhy cannot trace on {place}: see {}", failed.join(", "))
             },
             checks,
+            hooks: Vec::new(),
         }
+    }
+
+    /// The same report with the hooks one by one.
+    pub fn with_hooks(mut self, hooks: Vec<hooks::HookReport>) -> Report {
+        self.hooks = hooks;
+        self
     }
 }
 

@@ -29,7 +29,7 @@ mod header;
 mod members;
 mod protos;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use error::BtfError;
 pub use members::Bitfield;

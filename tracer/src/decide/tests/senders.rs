@@ -193,6 +193,8 @@ fn the_end_of_a_namespace() {
         .sender_exits()
         .sender(|s| (s.nr, s.nr_in_target) = (1, 1));
     zap.by(Kind::Zap, Relation::Same);
+    zap.with(|s| s.oom_victim = true)
+        .by(Kind::Zap, Relation::Same);
     // E44b: of a namespace around it.
     zap.sent_by_host()
         .sender(|s| (s.nr, s.level) = (1, 1))

@@ -3,7 +3,7 @@
 use super::*;
 use blob::{Blob, sample};
 
-mod blob;
+pub(crate) mod blob;
 mod damage;
 
 #[test]

@@ -73,6 +73,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         tracers: HashMap::new(),
         pty: None,
         terminal: None,
+        hoard: Vec::new(),
     };
     body.say(&Said::Hello {
         id: body.id,
@@ -150,6 +151,8 @@ struct Body {
     pty: Option<nix::pty::PtyMaster>,
     /// The slave side of one.
     terminal: Option<std::fs::File>,
+    /// What [`Order::Allocate`](super::wire::Order::Allocate) took.
+    hoard: Vec<Vec<u8>>,
 }
 
 impl Body {

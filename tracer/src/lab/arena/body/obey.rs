@@ -29,6 +29,9 @@ const BLOCK_MAX: u64 = 30_000;
 /// take long on a machine with much else to do.
 const BURN_MAX: Duration = Duration::from_secs(40);
 
+/// The most that one [`Order::Allocate`] takes, in MiB.
+const ALLOCATE_MAX: usize = 256;
+
 fn done(call: &str, result: io::Result<()>) -> Answer {
     refused(call, result, |()| Answer::Done)
 }
@@ -114,18 +117,27 @@ impl Body {
             Order::Abort => raw::abort(),
             Order::Raise { signal } => done("raise", raw::raise(signal)),
             Order::BrokenPipe => done("write", broken_pipe()),
+            Order::ReadableDescriptor { signal } => done("fcntl", readable(signal)),
+            Order::FileTooBig => done("write", file_too_big()),
             Order::Alarm { millis } => done("setitimer", raw::alarm(millis)),
             Order::Timer { signal, millis } => done("timer_create", raw::timer(signal, millis)),
             Order::LimitPending { count } => done(
                 "setrlimit",
                 setrlimit(Resource::RLIMIT_SIGPENDING, count, count).map_err(io::Error::from),
             ),
+            Order::Allocate { mebibytes } => {
+                let ones = vec![1; mebibytes.min(ALLOCATE_MAX) << 20];
+                // Nobody reads it; it is written all the same.
+                self.hoard.push(std::hint::black_box(ones));
+                Answer::Done
+            }
             Order::BurnCpu { soft, hard } => done("setrlimit", burn(soft, hard)),
             Order::ParentDeath { signal } => done("prctl", raw::parent_death(signal)),
             Order::Subreaper => done(
                 "prctl",
                 nix::sys::prctl::set_child_subreaper(true).map_err(io::Error::from),
             ),
+            Order::RequestKey { description } => done("request_key", request_key(&description)),
             Order::SeccompKill => done("seccomp", raw::seccomp_kill()),
             Order::Reboot { power_off } => self.reboot(power_off),
             Order::Trace {
@@ -294,6 +306,26 @@ fn broken_pipe() -> io::Result<()> {
     let (reader, mut writer) = io::pipe()?;
     drop(reader);
     writer.write_all(b"x")
+}
+
+fn readable(signal: i32) -> io::Result<()> {
+    let (reader, mut writer) = io::pipe()?;
+    raw::notify_readable(reader.as_fd(), signal)?;
+    writer.write_all(b"x")?;
+    // The end of the writer would be told as well.
+    drop(reader);
+    Ok(())
+}
+
+fn file_too_big() -> io::Result<()> {
+    setrlimit(Resource::RLIMIT_FSIZE, 0, 0)?;
+    let name = c"too-big";
+    let file = nix::sys::memfd::memfd_create(name, nix::sys::memfd::MFdFlags::MFD_CLOEXEC)?;
+    std::fs::File::from(file).write_all(b"x")
+}
+
+fn request_key(description: &str) -> io::Result<()> {
+    raw::request_key(&CString::new(description)?)
 }
 
 fn write(path: &str, text: &str) -> io::Result<()> {

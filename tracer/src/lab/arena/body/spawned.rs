@@ -132,10 +132,7 @@ impl Loop {
             }
             match raw::wait_any_status(self.pid) {
                 Ok(Some(status)) if libc::WIFSTOPPED(status) => {
-                    if self.step(status, interrupted).is_err() {
-                        return;
-                    }
-                    if interrupted {
+                    if !self.step(status, interrupted).is_ok_and(|traced| traced) {
                         return;
                     }
                 }
@@ -146,8 +143,8 @@ impl Loop {
         }
     }
 
-    /// Lets the tracee go on from a stop.
-    fn step(&mut self, status: i32, detach: bool) -> io::Result<()> {
+    /// Lets the tracee go on from a stop. Whether it is traced still.
+    fn step(&mut self, status: i32, mut detach: bool) -> io::Result<bool> {
         let signal = libc::WSTOPSIG(status);
         let event = status >> 16;
         let deliver = if event != 0 || std::mem::take(&mut self.first_stop) {
@@ -164,11 +161,19 @@ impl Loop {
         } else {
             match self.policy {
                 TracePolicy::Reinject => signal,
+                TracePolicy::ReinjectTimes(0) => {
+                    detach = true;
+                    0
+                }
+                TracePolicy::ReinjectTimes(times) => {
+                    self.policy = TracePolicy::ReinjectTimes(times - 1);
+                    signal
+                }
                 TracePolicy::Swallow | TracePolicy::Neglect => 0,
             }
         };
         if detach {
-            return raw::ptrace(PtraceCall::Detach { signal: deliver }, self.pid);
+            return raw::ptrace(PtraceCall::Detach { signal: deliver }, self.pid).map(|()| false);
         }
         let group_stop = event == libc::PTRACE_EVENT_STOP
             && matches!(
@@ -176,8 +181,10 @@ impl Loop {
                 libc::SIGSTOP | libc::SIGTSTP | libc::SIGTTIN | libc::SIGTTOU
             );
         if group_stop {
-            return raw::ptrace(PtraceCall::Listen, self.pid);
+            raw::ptrace(PtraceCall::Listen, self.pid)?;
+        } else {
+            raw::ptrace(PtraceCall::Cont { signal: deliver }, self.pid)?;
         }
-        raw::ptrace(PtraceCall::Cont { signal: deliver }, self.pid)
+        Ok(true)
     }
 }
