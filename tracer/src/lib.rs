@@ -9,6 +9,7 @@
 pub mod assemble;
 pub mod capture;
 pub mod cli;
+pub mod container;
 pub mod decide;
 pub mod decode;
 pub mod doctor;
