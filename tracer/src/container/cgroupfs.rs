@@ -223,7 +223,10 @@ mod tests {
         assert_eq!(mounts.v1, Some("/sys/fs/cgroup/pids".into()));
         assert_eq!(mounts.v2, Some("/sys/fs/cgroup/uni fied".into()));
         assert_eq!(Mounts::parse(HYBRID, None).v1, None);
-        assert_eq!(Mounts::parse("- \n1 2 3 - cgroup2\n", None), Mounts::default());
+        assert_eq!(
+            Mounts::parse("- \n1 2 3 - cgroup2\n", None),
+            Mounts::default()
+        );
         let unified = "30 24 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw,nsdelegate";
         let mounts = Mounts::parse(unified, None);
         assert_eq!(mounts.v2, Some("/sys/fs/cgroup".into()));

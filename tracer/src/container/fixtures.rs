@@ -40,10 +40,7 @@ impl Tree {
         fs::write(path, text).expect("a file");
     }
 
-    pub fn remove(&self, path: &str) {
-        fs::remove_file(self.root().at(path)).expect("the file was there");
-    }
-
+    /// Puts a process there, in the place of one with its number.
     pub fn process(&self, process: &Process) {
         let Process {
             pid,
@@ -79,6 +76,7 @@ impl Tree {
         self.file(&format!("{at}/cgroup"), cgroups);
         self.directory(&format!("{at}/ns"));
         let link = self.root().at(format!("{at}/ns/pid"));
+        let _ = fs::remove_file(&link);
         std::os::unix::fs::symlink(format!("pid:[{pid_ns}]"), link).expect("a link");
     }
 }

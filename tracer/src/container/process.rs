@@ -89,7 +89,9 @@ pub fn pid_ns(root: &Root, pid: u32) -> Option<u32> {
 /// Its numbers in each PID namespace from the reader's own to its innermost.
 pub fn ns_pids(root: &Root, pid: u32) -> Option<Vec<u32>> {
     let status = root.text(format!("/proc/{pid}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("NSpid:"))?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("NSpid:"))?;
     line.split_ascii_whitespace()
         .map(|number| number.parse().ok())
         .collect()

@@ -18,17 +18,17 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::sync::Arc;
 
-use tracer_common::facts::{Cgroups, MAX_LEVELS, PidLevels, Reaper, Task};
-use tracer_common::globals::INIT_PID_NS_INUM;
-
 use super::Identity;
 use super::cgroupfs::{CgroupId, Hierarchy};
-use super::process::{ProcessId, ticks};
+use super::process::ProcessId;
 use super::resolve::{Answer, Question, Subject, Verdict};
-use crate::record::{Comm, ContainerRef};
 use clock::Clock;
+use entry::{Entry, State, is_same};
+pub use place::{Found, Place};
 
 mod clock;
+mod entry;
+mod place;
 #[cfg(test)]
 mod tests;
 
@@ -49,139 +49,6 @@ const REST_NS: u64 = 60 * SECOND;
 const SECOND: u64 = 1_000_000_000;
 /// The root of a hierarchy, which names nobody.
 const ROOT_CGROUP: u64 = 1;
-/// Deeper than this a process has released itself, and has no numbers.
-const DEEPEST: u32 = 32;
-
-/// Where a process is, by the kernel's numbers.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
-    pub cgroups: Cgroups,
-    /// Inode of its innermost PID namespace.
-    pub pid_ns: u32,
-    /// The inodes of the namespaces around that one, the host's first.
-    pub around: [u32; MAX_LEVELS],
-    /// 0 is the host.
-    pub level: u32,
-    /// The init of that namespace.
-    pub init: Option<(ProcessId, Comm)>,
-    /// The process itself.
-    pub process: ProcessId,
-}
-
-impl Place {
-    /// From the facts about a task; `reaper` is the init of its innermost
-    /// namespace, where it was recorded.
-    pub fn new(
-        task: &Task,
-        levels: &PidLevels,
-        cgroups: &Cgroups,
-        reaper: Option<&Reaper>,
-    ) -> Self {
-        let is_known = levels.level <= DEEPEST;
-        let mut around = levels.inums;
-        for slot in around.iter_mut().skip(levels.level as usize) {
-            *slot = 0;
-        }
-        let init = reaper.filter(|reaper| reaper.tgid != 0).map(|reaper| {
-            let id = ProcessId {
-                pid: reaper.tgid,
-                start_ns: reaper.start,
-            };
-            (id, Comm::new(reaper.comm))
-        });
-        Self {
-            cgroups: *cgroups,
-            pid_ns: if is_known { levels.inum } else { 0 },
-            around,
-            level: if is_known { levels.level } else { 0 },
-            init: init.filter(|_| is_known),
-            process: ProcessId {
-                pid: task.tgid,
-                start_ns: task.start,
-            },
-        }
-    }
-}
-
-/// Whose a process is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Found {
-    Named(ContainerRef),
-    /// It was never asked for before: the answer may be there in a moment.
-    Pending,
-    /// No runtime's: a process of the host, or of a PID namespace without a name.
-    Nobody,
-}
-
-impl Found {
-    pub fn named(self) -> Option<ContainerRef> {
-        match self {
-            Self::Named(container) => Some(container),
-            Self::Pending | Self::Nobody => None,
-        }
-    }
-}
-
-/// The state of an entry.
-#[derive(Debug, Clone)]
-enum State {
-    /// Nothing yet, or nothing that tells.
-    Unknown,
-    /// No container.
-    Host,
-    Named(Arc<Identity>),
-}
-
-#[derive(Debug)]
-struct Entry {
-    state: State,
-    /// The last way in which it was shown: the same for most events.
-    shown: Option<Shown>,
-    /// Poor answers so far.
-    tries: u8,
-    /// A question is under way or planned.
-    asked: bool,
-    /// Not to be asked again before this.
-    rests_until: u64,
-    /// Of a namespace its init; of a cgroup a process that was seen in it.
-    process: Option<ProcessId>,
-    path: Option<Box<str>>,
-}
-
-#[derive(Debug)]
-struct Shown {
-    pid_ns: u32,
-    init: Option<(ProcessId, Comm)>,
-    container: ContainerRef,
-}
-
-impl Entry {
-    fn new(process: Option<ProcessId>) -> Self {
-        Self {
-            state: State::Unknown,
-            shown: None,
-            tries: 0,
-            asked: false,
-            rests_until: 0,
-            process,
-            path: None,
-        }
-    }
-
-    /// Whether it was never answered.
-    fn is_pending(&self) -> bool {
-        self.tries == 0 && matches!(self.state, State::Unknown)
-    }
-
-    /// Whether more could be learned about it.
-    fn is_poor(&self) -> bool {
-        match &self.state {
-            State::Unknown => true,
-            State::Host => false,
-            State::Named(identity) => !identity.complete,
-        }
-    }
-}
 
 /// All that is known.
 #[derive(Debug)]
@@ -239,9 +106,9 @@ impl Registry {
                 continue;
             };
             is_pending |= entry.is_pending();
-            let asks = may_ask(entry, now);
+            let asks = entry.may_ask(now);
             let found = match &entry.state {
-                State::Named(identity) if !is_inner(identity, place) => show(entry, place),
+                State::Named(identity) if !place.is_inside_of(identity) => entry.show(place),
                 _ => None,
             };
             if asks {
@@ -273,12 +140,12 @@ impl Registry {
             self.insert(subject, Entry::new(Some(init)), now);
             return Found::Pending;
         };
-        let found = match show(entry, place) {
+        let found = match entry.show(place) {
             Some(container) => Found::Named(container),
             None if entry.is_pending() => Found::Pending,
             None => Found::Nobody,
         };
-        if may_ask(entry, now) {
+        if entry.may_ask(now) {
             self.ask(subject, now);
         }
         found
@@ -427,10 +294,11 @@ impl Registry {
             + self.ended.capacity() * size_of::<(u64, Subject, Option<ProcessId>)>()
     }
 
+    /// To be changed, which is no reason to keep it.
     fn entry(&mut self, subject: Subject) -> Option<&mut Entry> {
         match subject {
-            Subject::Cgroup(id) => self.cgroups.get_mut(&id),
-            Subject::PidNs(inode) => self.namespaces.get_mut(&inode),
+            Subject::Cgroup(id) => self.cgroups.peek_mut(&id),
+            Subject::PidNs(inode) => self.namespaces.peek_mut(&inode),
         }
     }
 
@@ -516,47 +384,4 @@ impl Default for Registry {
     fn default() -> Self {
         Self::new()
     }
-}
-
-fn may_ask(entry: &Entry, now: u64) -> bool {
-    !entry.asked && now >= entry.rests_until && entry.is_poor()
-}
-
-/// The same process: `/proc` knows the start of one only by the tick.
-fn is_same(a: ProcessId, b: ProcessId) -> bool {
-    a.pid == b.pid && ticks(a.start_ns) == ticks(b.start_ns)
-}
-
-/// Whether the process is in a PID namespace that this container made inside
-/// its own.
-fn is_inner(identity: &Identity, place: &Place) -> bool {
-    let Some(own) = identity.pid_ns else {
-        return false;
-    };
-    place.level > 0
-        && own != place.pid_ns
-        && (place.around.contains(&own) || own == INIT_PID_NS_INUM)
-}
-
-/// The entry's container as records have it, from the last time if nothing has
-/// changed since.
-fn show(entry: &mut Entry, place: &Place) -> Option<ContainerRef> {
-    let State::Named(identity) = &entry.state else {
-        return None;
-    };
-    // The host's init is not a container's.
-    let init = place.init.filter(|_| place.level > 0);
-    if let Some(shown) = &entry.shown
-        && shown.pid_ns == place.pid_ns
-        && shown.init == init
-    {
-        return Some(shown.container.clone());
-    }
-    let container = identity.shown(place.pid_ns, init.map(|(id, comm)| (id.pid, comm)));
-    entry.shown = Some(Shown {
-        pid_ns: place.pid_ns,
-        init,
-        container: container.clone(),
-    });
-    Some(container)
 }

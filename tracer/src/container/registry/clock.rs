@@ -44,6 +44,11 @@ impl<K: Hash + Eq + Clone, V> Clock<K, V> {
         Some(&self.slots[*self.by_key.get(key)? as usize].value)
     }
 
+    /// The same for who changes the entry.
+    pub fn peek_mut(&mut self, key: &K) -> Option<&mut V> {
+        Some(&mut self.slots[*self.by_key.get(key)? as usize].value)
+    }
+
     /// Sets an entry. Returns what had to go for it.
     pub fn insert(&mut self, key: K, value: V) -> Option<(K, V)> {
         if let Some(at) = self.by_key.get(&key) {
@@ -121,7 +126,9 @@ mod tests {
         let (mut clock, mut map) = (Clock::new(1000), HashMap::new());
         let mut random = 1u64;
         for _ in 0..20_000 {
-            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            random = random
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
             let key = (random >> 33) % 500;
             if random >> 63 == 0 {
                 assert!(clock.insert(key, random).is_none());
@@ -131,7 +138,10 @@ mod tests {
             }
             assert_eq!(clock.len(), map.len());
         }
-        assert!(map.iter().all(|(key, value)| clock.peek(key) == Some(value)));
+        assert!(
+            map.iter()
+                .all(|(key, value)| clock.peek(key) == Some(value))
+        );
         assert!(!clock.is_empty());
     }
 

@@ -142,7 +142,11 @@ fn data_roots(root: &Root, clue: &Clue) -> Vec<PathBuf> {
         }
         let daemon: Daemon = root.json("/etc/docker/daemon.json").unwrap_or_default();
         let configured = daemon.data_root.or(daemon.graph);
-        all.extend(configured.filter(|at| at.starts_with('/')).map(PathBuf::from));
+        all.extend(
+            configured
+                .filter(|at| at.starts_with('/'))
+                .map(PathBuf::from),
+        );
         all.push("/var/lib/docker".into());
         all.push("/var/snap/docker/common/var-lib-docker".into());
     }

@@ -29,9 +29,10 @@ impl Source for Lxc {
         if by_path.is_none() && clue.shape.as_ref().is_some_and(|shape| !shape.weak) {
             return None;
         }
-        let directory = by_monitor
-            .as_ref()
-            .map_or_else(|| PathBuf::from(DEFAULT), |(directory, _)| directory.clone());
+        let directory = by_monitor.as_ref().map_or_else(
+            || PathBuf::from(DEFAULT),
+            |(directory, _)| directory.clone(),
+        );
         let name = by_path.or(by_monitor.map(|(_, name)| name))?;
         let mut identity = clue.start(Runtime::Lxc);
         identity.id = Some(name.clone());

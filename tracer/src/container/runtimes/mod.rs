@@ -152,7 +152,9 @@ impl Clue {
             if self.is_init
                 && let Some(id) = self.parent.as_ref().and_then(Parent::id)
             {
-                let is_certain = is_full_id(id);
+                // A shim's may be that of the pod.
+                let is_certain =
+                    is_full_id(id) && self.parent.as_ref().is_some_and(Parent::is_conmon);
                 all.push(Candidate { id, is_certain });
             }
         }
@@ -165,7 +167,9 @@ impl Clue {
         match self.shape.as_ref().and_then(|shape| shape.runtime) {
             None => true,
             // They are what most of the others start their containers with.
-            Some(Runtime::Runc | Runtime::Crun) => !matches!(runtime, Runtime::Lxc | Runtime::Nspawn),
+            Some(Runtime::Runc | Runtime::Crun) => {
+                !matches!(runtime, Runtime::Lxc | Runtime::Nspawn)
+            }
             Some(guess) => guess == runtime,
         }
     }

@@ -58,8 +58,8 @@ impl Source for Podman {
 
         let mut identity = clue.start(Runtime::Podman);
         identity.id = Some(id.to_owned());
-        let mut is_podmans = clue.shape.as_ref().and_then(|shape| shape.runtime)
-            == Some(Runtime::Podman);
+        let mut is_podmans =
+            clue.shape.as_ref().and_then(|shape| shape.runtime) == Some(Runtime::Podman);
         if let Some(name) = own.and_then(|own| own.option(&["-n", "--name"])) {
             identity.name = some(Some(name.to_owned()));
         }
@@ -163,7 +163,8 @@ fn entry(root: &Root, storage: &Path, id: &str) -> Option<Entry> {
             .iter()
             .find_map(|list| {
                 let list: Vec<Entry> = root.json_within(at.join(list), LIST_LIMIT)?;
-                list.into_iter().find(|entry| entry.id.as_deref() == Some(id))
+                list.into_iter()
+                    .find(|entry| entry.id.as_deref() == Some(id))
             })
     })
 }
@@ -174,7 +175,8 @@ mod tests {
 
     #[test]
     fn where_the_storage_is() {
-        let text = "[storage]\ndriver = \"overlay\"\n# graphroot = \"/no\"\ngraphroot = \"/data\" # x\n";
+        let text =
+            "[storage]\ndriver = \"overlay\"\n# graphroot = \"/no\"\ngraphroot = \"/data\" # x\n";
         assert_eq!(graph_root(text), Some("/data"));
         assert_eq!(graph_root("graphroot = relative\n"), None);
         assert_eq!(graph_root("graphroot=\"../x\""), None);

@@ -33,7 +33,8 @@ impl Source for Runc {
                 identity.id = Some(candidate.id.to_owned());
                 state.fill(&mut identity);
                 if let Some(bundle) = state.bundle()
-                    && let Some(config) = Config::read(root, &Path::new(&bundle).join("config.json"))
+                    && let Some(config) =
+                        Config::read(root, &Path::new(&bundle).join("config.json"))
                 {
                     config.fill(&mut identity);
                 }

@@ -18,12 +18,7 @@ fn filled(template: &str) -> String {
 }
 
 /// (path, runtime, id, own cgroup; an empty one is the whole path)
-type Row = (
-    &'static str,
-    Option<Runtime>,
-    &'static str,
-    &'static str,
-);
+type Row = (&'static str, Option<Runtime>, &'static str, &'static str);
 
 fn check(rows: &[Row]) {
     for (path, runtime, id, cgroup) in rows {
@@ -230,7 +225,10 @@ fn monitors_are_outside() {
         ("/lxc.monitor.c1", "c1"),
         ("/lxc.monitor/c1", "c1"),
         ("/machine.slice/machine-web.scope/supervisor", "web"),
-        ("/machine.slice/systemd-nspawn@web.service/supervisor", "web"),
+        (
+            "/machine.slice/systemd-nspawn@web.service/supervisor",
+            "web",
+        ),
     ] {
         let path = filled(template);
         assert_eq!(place(&path), Place::Monitor(id.to_owned()), "{path}");
@@ -257,12 +255,7 @@ fn bare_runtimes_and_their_clients() {
             "c1",
             "/system.slice/crun-c1.scope",
         ),
-        (
-            "/system.slice:runc:box",
-            Some(Runtime::Runc),
-            "box",
-            "",
-        ),
+        ("/system.slice:runc:box", Some(Runtime::Runc), "box", ""),
     ]);
 }
 
@@ -313,7 +306,12 @@ fn lxc_and_machines() {
 #[test]
 fn clouds() {
     check(&[
-        ("/ecs/0123456789abcdef0123456789abcdef/{id}", DOCKER, "{id}", ""),
+        (
+            "/ecs/0123456789abcdef0123456789abcdef/{id}",
+            DOCKER,
+            "{id}",
+            "",
+        ),
         (
             "/ecs/my-cluster/0123456789abcdef0123456789abcdef/{id}",
             DOCKER,
@@ -351,7 +349,13 @@ fn clouds() {
 fn guesses_are_marked() {
     for (path, runtime, id, namespace, cgroup) in [
         ("/bash1", None, Some("bash1"), None, "/bash1"),
-        ("/default/c1", None, Some("c1"), Some("default"), "/default/c1"),
+        (
+            "/default/c1",
+            None,
+            Some("c1"),
+            Some("default"),
+            "/default/c1",
+        ),
         (
             "/default/c1/init.scope",
             None,
@@ -371,7 +375,11 @@ fn guesses_are_marked() {
         let shape = shape(path).unwrap_or_else(|| panic!("{path} may be a container"));
         assert!(shape.weak, "{path}");
         assert_eq!(
-            (shape.runtime, shape.id.as_deref(), shape.namespace.as_deref()),
+            (
+                shape.runtime,
+                shape.id.as_deref(),
+                shape.namespace.as_deref()
+            ),
             (runtime, id, namespace),
             "{path}"
         );
