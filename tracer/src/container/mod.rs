@@ -20,7 +20,7 @@ pub mod runtimes;
 pub mod shapes;
 
 #[cfg(test)]
-mod fixtures;
+pub(crate) mod fixtures;
 
 pub use registry::{Found, Place, Registry};
 pub use resolve::{Answer, Question, Resolver, Subject, Verdict};

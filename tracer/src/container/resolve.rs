@@ -147,17 +147,22 @@ impl Resolver {
         let Some(path) = given.or_else(|| self.path_of(id, question.process)) else {
             return Verdict::Unknown;
         };
-        let Place::Container(shape) = shapes::place(&path) else {
+        self.at(&path, question.process)
+    }
+
+    /// Who is in the cgroup at a path; `process`: any that was seen in it.
+    pub fn at(&self, path: &str, process: Option<ProcessId>) -> Verdict {
+        let Place::Container(shape) = shapes::place(path) else {
             return Verdict::Host;
         };
         let is_weak = shape.weak;
         let mut clue = Clue {
-            path: Some(path),
+            path: Some(path.to_owned()),
             shape: Some(shape),
-            process: question.process,
+            process,
             ..Clue::default()
         };
-        if let Some((init, parent)) = question.process.and_then(|process| self.top(process)) {
+        if let Some((init, parent)) = process.and_then(|process| self.top(process)) {
             clue.process = Some(init);
             clue.is_init = true;
             clue.parent = parent;
