@@ -2,13 +2,15 @@
 //!
 //! Data flows one way, and no import runs back:
 //! kernel facts ([`kernel`]) -> [`decode`] -> [`decide`] -> [`record`] ->
-//! [`assemble`] (facts in, records out) -> [`output`]. [`capture`] is the loop
+//! [`assemble`] (facts in, records out) -> [`output`]. [`container`] knows
+//! what containers are called, [`snapshot`] what is running now. [`capture`] is the loop
 //! that drives it live. [`cli`] holds one file per subcommand; [`lab`] makes the
 //! demonstration containers; [`doctor`] judges a machine.
 
 pub mod assemble;
 pub mod capture;
 pub mod cli;
+pub mod container;
 pub mod decide;
 pub mod decode;
 pub mod doctor;
@@ -16,4 +18,5 @@ pub mod kernel;
 pub mod lab;
 pub mod output;
 pub mod record;
+pub mod snapshot;
 pub mod view;

@@ -19,6 +19,7 @@ pub mod doctor;
 pub mod lab;
 pub mod live;
 pub mod man;
+pub mod ps;
 pub mod specimen;
 
 /// What was being done when standard output failed.
@@ -56,6 +57,7 @@ pub struct Attach {
 pub enum Command {
     Live(Box<live::Args>),
     Lab(lab::Args),
+    Ps(ps::Args),
     Doctor(doctor::Args),
     Man(man::Args),
     Completions(completions::Args),
@@ -91,6 +93,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Some(Command::Live(args)) => live::run(*args, verbose),
         Some(Command::Lab(args)) => lab::run(args, verbose),
+        Some(Command::Ps(args)) => ps::run(args),
         Some(Command::Doctor(args)) => doctor::run(args),
         Some(Command::Man(args)) => man::run(args),
         Some(Command::Completions(args)) => completions::run(args),

@@ -1,0 +1,463 @@
+use std::time::Instant;
+
+use tracer_common::facts::{Cgroups, MAX_LEVELS};
+use tracer_common::globals::INIT_PID_NS_INUM;
+
+use super::*;
+use crate::container::Kind;
+use crate::record::{Comm, Runtime};
+
+const HOST: u32 = INIT_PID_NS_INUM;
+
+fn identity(name: &str) -> Identity {
+    let mut identity = Identity::new(Runtime::Docker);
+    identity.id = Some(format!("id-{name}"));
+    identity.name = Some(name.to_owned());
+    identity.complete = true;
+    identity
+}
+
+/// In namespace `pid_ns` of the first level, whose init is `init`.
+fn place(v2: u64, pid_ns: u32, init: u32) -> Place {
+    let mut around = [0; MAX_LEVELS];
+    around[0] = HOST;
+    let process = |pid| ProcessId {
+        pid,
+        start_ns: u64::from(pid) * SECOND,
+    };
+    Place {
+        cgroups: Cgroups { v2, v1: 0 },
+        pid_ns,
+        around,
+        level: 1,
+        init: Some((process(init), Comm::from("bash"))),
+        process: process(init),
+    }
+}
+
+fn on_host(v2: u64) -> Place {
+    Place {
+        around: [0; MAX_LEVELS],
+        level: 0,
+        init: None,
+        ..place(v2, HOST, 1)
+    }
+}
+
+/// Answers all that is due, by what the subject is.
+fn answer(registry: &mut Registry, now: u64, by: impl Fn(&Question) -> Verdict) -> usize {
+    let questions = registry.wants(now);
+    for question in &questions {
+        let answer = Answer {
+            subject: question.subject,
+            process: question.process,
+            verdict: by(question),
+        };
+        registry.learn(answer, now);
+    }
+    questions.len()
+}
+
+fn named(name: &str) -> Verdict {
+    Verdict::Container(Box::new(identity(name)))
+}
+
+fn name(found: Found) -> Option<String> {
+    found.named().map(|container| container.name.clone())
+}
+
+fn cgroup(id: u64) -> Subject {
+    Subject::Cgroup(CgroupId {
+        hierarchy: Hierarchy::V2,
+        id,
+    })
+}
+
+#[test]
+fn a_question_is_asked_once_and_its_answer_kept() {
+    let mut registry = Registry::new();
+    let at = place(50, 7, 100);
+    assert_eq!(registry.find(&at, 0), Found::Pending);
+    assert_eq!(registry.find(&at, 1), Found::Pending);
+    let asked = answer(&mut registry, 1, |_| named("web"));
+    assert_eq!(asked, 2, "the cgroup, and the namespace");
+    let found = registry.find(&at, 2).named().expect("a container");
+    assert_eq!((found.name.as_str(), found.pid_ns), ("web", 7));
+    assert_eq!(found.init_pid, Some(100));
+    assert_eq!(found.init_comm, Some(Comm::from("bash")));
+    assert!(registry.wants(10 * SECOND).is_empty());
+    // The same allocation for every record.
+    let again = registry.find(&at, 3).named().expect("a container");
+    assert!(Arc::ptr_eq(&found.0, &again.0));
+    assert_eq!(
+        registry.identity("id-web").map(|i| i.kind),
+        Some(Kind::Container)
+    );
+}
+
+#[test]
+fn a_poor_answer_is_asked_again_a_few_times_and_then_rests() {
+    let mut registry = Registry::new();
+    let at = place(50, 7, 100);
+    registry.find(&at, 0);
+    let mut times = Vec::new();
+    for now in (0..50_000).map(|ms| ms * 1_000_000) {
+        let asked = registry.wants(now);
+        for question in asked {
+            if question.subject == cgroup(50) {
+                times.push(now / 1_000_000);
+            }
+            registry.learn(
+                Answer {
+                    subject: question.subject,
+                    process: question.process,
+                    verdict: Verdict::Unknown,
+                },
+                now,
+            );
+        }
+    }
+    assert_eq!(times, [0, 20, 120, 520, 2520, 12_520]);
+    assert_eq!(registry.find(&at, 50 * SECOND), Found::Nobody);
+    assert!(registry.wants(50 * SECOND).is_empty(), "it rests");
+    registry.find(&at, 80 * SECOND);
+    assert_eq!(registry.wants(80 * SECOND).len(), 2, "and was seen again");
+}
+
+#[test]
+fn an_incomplete_name_is_used_and_bettered() {
+    let mut registry = Registry::new();
+    let at = place(50, 7, 100);
+    registry.find(&at, 0);
+    let mut poor = identity("x");
+    (poor.name, poor.complete) = (None, false);
+    answer(&mut registry, 0, |_| {
+        Verdict::Container(Box::new(poor.clone()))
+    });
+    assert_eq!(name(registry.find(&at, 1)).as_deref(), Some("id-x"));
+    assert_eq!(answer(&mut registry, AGAIN_NS[0], |_| named("x")), 2);
+    assert_eq!(name(registry.find(&at, SECOND)).as_deref(), Some("x"));
+    // The runtime has removed its files: the name stays.
+    registry.learn(
+        Answer {
+            subject: cgroup(50),
+            process: None,
+            verdict: Verdict::Unknown,
+        },
+        SECOND,
+    );
+    assert_eq!(name(registry.find(&at, SECOND)).as_deref(), Some("x"));
+}
+
+#[test]
+fn neither_inode_nor_pid_bring_back_the_dead() {
+    let mut registry = Registry::new();
+    let first = place(0, 7, 100);
+    registry.find(&first, 0);
+    answer(&mut registry, 0, |_| named("first"));
+    assert_eq!(name(registry.find(&first, 1)).as_deref(), Some("first"));
+    // The inode, with another init.
+    let second = place(0, 7, 200);
+    assert_eq!(registry.find(&second, 2), Found::Pending);
+    // An answer about the first comes late, and is not taken for the second's.
+    registry.learn(
+        Answer {
+            subject: Subject::PidNs(7),
+            process: first.init.map(|(id, _)| id),
+            verdict: named("first"),
+        },
+        3,
+    );
+    assert_eq!(registry.find(&second, 3), Found::Pending);
+    // The inode and the pid, with another start.
+    let mut third = place(0, 7, 200);
+    if let Some((id, _)) = &mut third.init {
+        id.start_ns += 3 * SECOND;
+    }
+    answer(&mut registry, 4, |_| named("second"));
+    assert_eq!(name(registry.find(&second, 4)).as_deref(), Some("second"));
+    assert_eq!(registry.find(&third, 5), Found::Pending);
+}
+
+#[test]
+fn a_survey_needs_no_questions() {
+    let mut registry = Registry::new();
+    let at = place(50, 7, 100);
+    // `/proc` knows the start by the tick.
+    let init = at.init.map(|(id, _)| ProcessId {
+        start_ns: id.start_ns + 9_999_999,
+        ..id
+    });
+    for (subject, process) in [(cgroup(50), None), (Subject::PidNs(7), init)] {
+        let verdict = named("web");
+        registry.learn(
+            Answer {
+                subject,
+                process,
+                verdict,
+            },
+            0,
+        );
+    }
+    assert_eq!(name(registry.find(&at, 1)).as_deref(), Some("web"));
+    let by_ns = place(0, 7, 100);
+    assert_eq!(name(registry.find(&by_ns, 1)).as_deref(), Some("web"));
+    assert!(registry.wants(SECOND).is_empty());
+}
+
+#[test]
+fn several_containers_in_one_namespace_are_told_by_their_cgroups() {
+    let mut registry = Registry::new();
+    let (pause, app) = (place(50, 7, 100), place(51, 7, 100));
+    registry.find(&pause, 0);
+    answer(&mut registry, 0, |_| named("pause"));
+    assert_eq!(name(registry.find(&pause, 1)).as_deref(), Some("pause"));
+    // Not by the namespace, while its own cgroup is unknown.
+    assert_eq!(registry.find(&app, 2), Found::Pending);
+    answer(&mut registry, 2, |_| named("app"));
+    assert_eq!(name(registry.find(&app, 3)).as_deref(), Some("app"));
+    assert_eq!(name(registry.find(&pause, 3)).as_deref(), Some("pause"));
+}
+
+#[test]
+fn in_the_hosts_namespace_the_cgroup_tells() {
+    let mut registry = Registry::new();
+    registry.find(&on_host(50), 0);
+    registry.find(&on_host(51), 0);
+    assert_eq!(registry.find(&on_host(1), 0), Found::Nobody, "the root");
+    let mut agent = identity("agent");
+    agent.pid_ns = Some(HOST);
+    agent.init_pid = Some(77);
+    answer(&mut registry, 0, |question| {
+        if question.subject == cgroup(50) {
+            Verdict::Container(Box::new(agent.clone()))
+        } else {
+            Verdict::Host
+        }
+    });
+    let found = registry.find(&on_host(50), 1).named().expect("a container");
+    assert_eq!((found.pid_ns, found.init_pid), (HOST, Some(77)));
+    assert_eq!(registry.find(&on_host(51), 1), Found::Nobody);
+}
+
+#[test]
+fn who_came_in_is_in_the_container_and_who_went_further_is_not() {
+    let mut registry = Registry::new();
+    let own = place(50, 7, 100);
+    registry.find(&own, 0);
+    let mut web = identity("web");
+    web.pid_ns = Some(7);
+    answer(&mut registry, 0, |_| {
+        Verdict::Container(Box::new(web.clone()))
+    });
+    // nsenter from the host: the namespace, with a cgroup of the host.
+    let mut entered = place(60, 7, 100);
+    assert_eq!(registry.find(&entered, 1), Found::Pending);
+    answer(&mut registry, 1, |_| Verdict::Host);
+    assert_eq!(name(registry.find(&entered, 2)).as_deref(), Some("web"));
+    // docker exec: both are the container's.
+    entered.cgroups.v2 = 50;
+    assert_eq!(name(registry.find(&entered, 2)).as_deref(), Some("web"));
+    // unshare --pid inside: the cgroup is the container's, the namespace is not.
+    let mut inner = place(50, 8, 150);
+    (inner.level, inner.around[1]) = (2, 7);
+    assert_eq!(registry.find(&inner, 3), Found::Pending);
+    answer(&mut registry, 3, |_| Verdict::Host);
+    assert_eq!(registry.find(&inner, 4), Found::Nobody);
+    // docker in docker gave that one a name.
+    inner.cgroups.v2 = 51;
+    registry.find(&inner, 5);
+    answer(&mut registry, 5, |_| named("nested"));
+    assert_eq!(name(registry.find(&inner, 6)).as_deref(), Some("nested"));
+}
+
+#[test]
+fn the_other_hierarchy_helps() {
+    let mut registry = Registry::new();
+    let mut at = on_host(50);
+    at.cgroups.v1 = 50;
+    registry.find(&at, 0);
+    answer(&mut registry, 0, |question| match question.subject {
+        Subject::Cgroup(id) if id.hierarchy == Hierarchy::V1 => named("old"),
+        _ => Verdict::Host,
+    });
+    assert_eq!(name(registry.find(&at, 1)).as_deref(), Some("old"));
+    assert_eq!(
+        registry.find(&on_host(50), 1),
+        Found::Nobody,
+        "same number, v2"
+    );
+}
+
+#[test]
+fn a_cgroup_is_asked_about_as_soon_as_it_is_made() {
+    let mut registry = Registry::new();
+    let id = CgroupId {
+        hierarchy: Hierarchy::V2,
+        id: 50,
+    };
+    registry.cgroup_created(id, "/docker/x", 0);
+    assert!(registry.wants(0).is_empty(), "the files are not there yet");
+    assert_eq!(registry.next_want(), Some(AGAIN_NS[0]));
+    let questions = registry.wants(AGAIN_NS[0]);
+    assert_eq!(questions[0].path.as_deref(), Some("/docker/x"));
+    registry.learn(
+        Answer {
+            subject: cgroup(50),
+            process: None,
+            verdict: named("x"),
+        },
+        AGAIN_NS[0],
+    );
+    assert_eq!(
+        name(registry.find(&on_host(50), SECOND)).as_deref(),
+        Some("x")
+    );
+}
+
+#[test]
+fn an_init_that_becomes_the_program_is_asked_about_again() {
+    let mut registry = Registry::new();
+    let at = place(0, 7, 100);
+    registry.find(&at, 0);
+    for now in [0, SECOND, 2 * SECOND, 5 * SECOND, 20 * SECOND, 40 * SECOND] {
+        answer(&mut registry, now, |_| Verdict::Unknown);
+    }
+    assert!(registry.wants(41 * SECOND).is_empty());
+    registry.init_executed(&at, 41 * SECOND);
+    assert_eq!(answer(&mut registry, 41 * SECOND, |_| named("web")), 1);
+    assert_eq!(
+        name(registry.find(&at, 42 * SECOND)).as_deref(),
+        Some("web")
+    );
+    registry.init_executed(&at, 43 * SECOND);
+    assert!(
+        registry.wants(43 * SECOND).is_empty(),
+        "nothing left to learn"
+    );
+}
+
+#[test]
+fn what_has_ended_is_kept_for_a_while_and_not_its_heir() {
+    let mut registry = Registry::new();
+    let at = place(50, 7, 100);
+    let (init, _) = at.init.expect("it has one");
+    registry.find(&at, 0);
+    answer(&mut registry, 0, |_| named("web"));
+    registry.cgroup_removed(
+        CgroupId {
+            hierarchy: Hierarchy::V2,
+            id: 50,
+        },
+        SECOND,
+    );
+    registry.namespace_ended(7, init, SECOND);
+    registry.wants(KEEP_NS);
+    assert_eq!(name(registry.find(&at, KEEP_NS)).as_deref(), Some("web"));
+    // The inode is taken again before the first one is forgotten.
+    let heir = place(60, 7, 200);
+    registry.find(&heir, KEEP_NS);
+    answer(&mut registry, KEEP_NS, |_| named("heir"));
+    assert_eq!(registry.len(), 3);
+    registry.wants(KEEP_NS + SECOND);
+    assert_eq!(registry.len(), 2);
+    let found = registry.find(&heir, KEEP_NS + SECOND);
+    assert_eq!(name(found).as_deref(), Some("heir"));
+}
+
+#[test]
+fn a_flood_of_cgroups_stays_within_bounds() {
+    let mut registry = Registry::with_limit(100);
+    let kept = place(1000, 7, 100);
+    registry.find(&kept, 0);
+    answer(&mut registry, 0, |_| named("kept"));
+    for n in 0..20_000u32 {
+        let now = u64::from(n);
+        registry.find(&place(u64::from(n) + 2000, n + 8, n + 101), now);
+        assert_eq!(name(registry.find(&kept, now)).as_deref(), Some("kept"));
+        if n % 1000 == 0 {
+            assert!(registry.wants(now).len() <= 200);
+        }
+    }
+    assert!(registry.len() <= 200 && registry.due.len() <= 400);
+    assert!(registry.subjects.len() <= 200);
+    // And what is new is still asked about.
+    registry.wants(SECOND);
+    registry.find(&place(5, 5, 5), SECOND);
+    assert_eq!(registry.wants(SECOND).len(), 2);
+}
+
+/// Containers of a length of name that is common, found and named.
+fn full(count: u32) -> (Registry, Vec<Place>) {
+    let mut registry = Registry::new();
+    let places: Vec<Place> = (0..count)
+        .map(|n| place(u64::from(n) + 100, n + 10, n + 1000))
+        .collect();
+    for at in &places {
+        registry.find(at, 0);
+    }
+    while answer(&mut registry, 0, |question| {
+        let n = match question.subject {
+            Subject::Cgroup(id) => id.id - 100,
+            Subject::PidNs(inode) => u64::from(inode) - 10,
+        };
+        let mut identity = identity(&format!("container-{n}"));
+        identity.id = Some(format!("{n:064x}"));
+        identity.image = Some("registry.example/some/image:1.2.3".to_owned());
+        identity.cgroup = Some(format!("/docker/{n:064x}"));
+        Verdict::Container(Box::new(identity))
+    }) > 0
+    {}
+    (registry, places)
+}
+
+/// Nanoseconds per look-up, of all containers in turn.
+fn pace(registry: &mut Registry, places: &[Place], rounds: u32) -> f64 {
+    let began = Instant::now();
+    let mut found = 0u64;
+    for _ in 0..rounds {
+        for at in places {
+            found += u64::from(matches!(registry.find(at, 1), Found::Named(_)));
+        }
+    }
+    let looked_up = u64::from(rounds) * places.len() as u64;
+    assert_eq!(found, looked_up, "every one has its name");
+    began.elapsed().as_nanos() as f64 / looked_up as f64
+}
+
+fn bytes_per_container(registry: &Registry, count: u32) -> usize {
+    let names: usize = (0..count)
+        .filter_map(|n| registry.identity(&format!("{n:064x}")))
+        .map(|identity| size_of::<Identity>() + 2 * size_of::<usize>() + identity.heap())
+        .sum();
+    (registry.heap() + names) / count as usize
+}
+
+#[test]
+fn ten_thousand_containers_cost_a_look_up_no_more_than_ten() {
+    let (mut few, few_places) = full(10);
+    let (mut many, many_places) = full(10_000);
+    let few_ns = pace(&mut few, &few_places, 5_000);
+    let many_ns = pace(&mut many, &many_places, 5);
+    let bytes = bytes_per_container(&many, 10_000);
+    println!("{few_ns:.0} ns of 10, {many_ns:.0} ns of 10 000, {bytes} bytes each");
+    // Caches make a difference, and so does a busy machine; a search would make
+    // one of a thousand times.
+    assert!(many_ns < 20_000.0 && many_ns < 100.0 * few_ns.max(50.0));
+    assert!(bytes < 4096, "{bytes} bytes for each container");
+}
+
+#[test]
+#[ignore = "a measurement: run it alone, with --release --nocapture"]
+fn measure() {
+    for count in [1, 10, 100, 1_000, 10_000] {
+        let (mut registry, places) = full(count);
+        let rounds = 2_000_000 / count;
+        let mut best = f64::MAX;
+        for _ in 0..5 {
+            best = best.min(pace(&mut registry, &places, rounds));
+        }
+        let bytes = bytes_per_container(&registry, count);
+        println!("{count:>6} containers: {best:6.1} ns, {bytes} bytes each");
+    }
+}

@@ -1,0 +1,225 @@
+//! The machine as it is now, from `/proc` and the runtimes' files: which
+//! containers run, and what would become of the signal that stops them.
+//!
+//! No BPF and no daemon: what was not there at the moment of reading is not
+//! seen. A list of processes is never of one moment; what ends on the way is
+//! left out.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::container::process::{self, ProcessId};
+use crate::container::shapes;
+use crate::container::{Identity, Kind, Question, Resolver, Root, Subject, Verdict};
+use crate::decide::names;
+use crate::kernel::cgroup::v1_controller;
+use crate::record::Runtime;
+
+pub mod stop;
+pub mod text;
+
+#[cfg(test)]
+mod tests;
+
+pub use stop::Stop;
+
+/// A container that runs now. Unknown is null.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Row {
+    pub name: String,
+    pub runtime: Runtime,
+    pub id: Option<String>,
+    pub image: Option<String>,
+    pub pod: Option<String>,
+    pub pod_namespace: Option<String>,
+    pub pod_uid: Option<String>,
+    /// The pause container of a pod.
+    pub sandbox: bool,
+    pub cgroup: Option<String>,
+    /// Inode of its PID namespace.
+    pub pid_ns: Option<u32>,
+    /// The PID namespace is the host's, or another container's.
+    pub shares_pid_ns: bool,
+    /// Its main process: that which the runtime signals to stop it.
+    pub main: Option<Main>,
+    /// How many processes it has.
+    pub processes: usize,
+    /// What becomes of its stop signal.
+    pub stop: Option<Stop>,
+    /// Seconds from there to SIGKILL, where the runtime wrote them.
+    pub stop_timeout: Option<u32>,
+}
+
+/// The main process of a container.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Main {
+    /// As this `/proc` numbers it.
+    pub pid: u32,
+    /// In its own PID namespace; 1 is the init, which the kernel protects.
+    pub ns_pid: Option<u32>,
+    pub comm: String,
+    pub args: Vec<String>,
+}
+
+/// What tells containers apart: a cgroup that is certainly one, and the PID
+/// namespace.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    cgroup: Option<String>,
+    pid_ns: u32,
+}
+
+/// Everything that runs in a container or in a PID namespace of its own, by name.
+pub fn containers(root: &Root) -> Vec<Row> {
+    let table = root.text("/proc/cgroups").unwrap_or_default();
+    let controller = v1_controller(&table);
+    let host = process::pid_ns(root, 1);
+    let mut groups: BTreeMap<Key, Vec<u32>> = BTreeMap::new();
+    for pid in process::all(root) {
+        let Some(key) = key(root, pid, controller, host) else {
+            continue;
+        };
+        groups.entry(key).or_default().push(pid);
+    }
+    let mut resolver = Resolver::new(root.clone(), controller);
+    let inits: BTreeMap<u32, ProcessId> = resolver.inits().into_iter().collect();
+    let found: Vec<(Key, Option<Identity>, Vec<u32>)> = groups
+        .into_iter()
+        .map(|(key, pids)| {
+            let identity = identify(&mut resolver, &key, &pids, inits.get(&key.pid_ns));
+            (key, identity, pids)
+        })
+        .collect();
+    let mut rows: Vec<Row> = merged(found)
+        .into_iter()
+        .map(|(key, identity, pids)| row(root, &key, identity, &pids, &inits, host))
+        .collect();
+    rows.sort_by(|a, b| (&a.name, &a.id, a.pid_ns).cmp(&(&b.name, &b.id, b.pid_ns)));
+    rows
+}
+
+/// Where a process belongs; `None` for one of the host.
+fn key(root: &Root, pid: u32, controller: Option<&str>, host: Option<u32>) -> Option<Key> {
+    let pid_ns = process::pid_ns(root, pid)?;
+    let cgroups = process::cgroups(root, pid, controller)?;
+    let cgroup = [cgroups.v2, cgroups.v1, cgroups.systemd]
+        .iter()
+        .flatten()
+        .filter_map(|path| shapes::shape(path))
+        .find(|shape| !shape.weak)
+        .map(|shape| shape.cgroup);
+    (cgroup.is_some() || Some(pid_ns) != host).then_some(Key { cgroup, pid_ns })
+}
+
+fn identify(
+    resolver: &mut Resolver,
+    key: &Key,
+    pids: &[u32],
+    init: Option<&ProcessId>,
+) -> Option<Identity> {
+    let by_cgroup = key.cgroup.as_ref().and_then(|path| {
+        let pid = *pids.iter().min()?;
+        let process = ProcessId { pid, start_ns: 0 };
+        match resolver.at(path, Some(process)) {
+            Verdict::Container(identity) => Some(*identity),
+            Verdict::Host | Verdict::Unknown => None,
+        }
+    });
+    // A namespace inside of a container's is another one, without that name.
+    let is_its = |identity: &Identity| {
+        identity.pid_ns.is_none_or(|own| own == key.pid_ns)
+            || init.is_none_or(|init| !pids.contains(&init.pid))
+    };
+    if let Some(identity) = by_cgroup {
+        return is_its(&identity).then_some(identity);
+    }
+    let question = Question {
+        subject: Subject::PidNs(key.pid_ns),
+        process: init.copied(),
+        path: None,
+    };
+    match resolver.resolve(&question).verdict {
+        Verdict::Container(identity) => Some(*identity),
+        Verdict::Host | Verdict::Unknown => None,
+    }
+}
+
+/// One entry for each container: who came in by nsenter has another cgroup.
+fn merged(found: Vec<(Key, Option<Identity>, Vec<u32>)>) -> Vec<(Key, Option<Identity>, Vec<u32>)> {
+    let mut merged: Vec<(Key, Option<Identity>, Vec<u32>)> = Vec::new();
+    for (key, identity, pids) in found {
+        let same = merged.iter_mut().find(|(other, known, _)| {
+            match (
+                identity.as_ref().and_then(|i| i.id.as_ref()),
+                known.as_ref().and_then(|i| i.id.as_ref()),
+            ) {
+                (Some(a), Some(b)) => a == b,
+                (None, None) => other.pid_ns == key.pid_ns && other.cgroup == key.cgroup,
+                _ => false,
+            }
+        });
+        match same {
+            Some((_, _, all)) => all.extend(pids),
+            None => merged.push((key, identity, pids)),
+        }
+    }
+    merged
+}
+
+fn row(
+    root: &Root,
+    key: &Key,
+    identity: Option<Identity>,
+    pids: &[u32],
+    inits: &BTreeMap<u32, ProcessId>,
+    host: Option<u32>,
+) -> Row {
+    let init = inits.get(&key.pid_ns).map(|init| init.pid);
+    let own_init = init.filter(|init| pids.contains(init));
+    let main = identity
+        .as_ref()
+        .and_then(|identity| identity.init_pid)
+        .filter(|pid| pids.contains(pid))
+        .or(own_init)
+        .or_else(|| pids.iter().min().copied());
+    let identity = identity.unwrap_or_else(|| Identity::new(Runtime::Unknown));
+    let stop = main.and_then(|pid| stop::predict(root, pid, &identity, host));
+    let main = main.and_then(|pid| {
+        Some(Main {
+            pid,
+            ns_pid: process::ns_pids(root, pid)?.last().copied(),
+            comm: process::stat(root, pid)?.comm,
+            args: process::args(root, pid),
+        })
+    });
+    Row {
+        name: identity
+            .label()
+            .unwrap_or_else(|| format!("pidns-{}", key.pid_ns)),
+        runtime: identity.runtime,
+        sandbox: identity.kind == Kind::Sandbox,
+        id: identity.id,
+        image: identity.image,
+        pod: identity.pod,
+        pod_namespace: identity.pod_namespace,
+        pod_uid: identity.pod_uid,
+        cgroup: identity.cgroup.or_else(|| key.cgroup.clone()),
+        pid_ns: Some(key.pid_ns),
+        shares_pid_ns: own_init.is_none(),
+        main,
+        processes: pids.len(),
+        stop,
+        stop_timeout: identity.stop_timeout,
+    }
+}
+
+impl Row {
+    /// The stop signal's name and what becomes of it: `SIGTERM dropped`.
+    pub fn stop_words(&self) -> String {
+        match &self.stop {
+            Some(stop) => format!("{} {}", names::signal(stop.signal), stop.words()),
+            None => "unknown".to_owned(),
+        }
+    }
+}

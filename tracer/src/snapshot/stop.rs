@@ -1,0 +1,290 @@
+//! What would become of the signal that stops a container, if it came now.
+//!
+//! The model decides, as it does for real signals: what the kernel would say is
+//! tried, and the first word that the model can explain is the answer. The
+//! state is that of the main thread, which is who the kernel asks for a signal
+//! to a process.
+
+use serde::{Serialize, Serializer};
+use tracer_common::signals;
+
+use crate::container::{Identity, Root, process};
+use crate::decide::situation::{Handler, SIGNAL_UNKILLABLE, si};
+use crate::decide::{
+    Frozen, Info, Outcome, Reason, Relation, Sender, Situation, Target, TraceResult, Walk,
+    generate, names,
+};
+use crate::record::Runtime;
+
+/// `rt_sigtimedwait`, by architecture.
+#[cfg(target_arch = "x86_64")]
+const RT_SIGTIMEDWAIT: i64 = 128;
+#[cfg(not(target_arch = "x86_64"))]
+const RT_SIGTIMEDWAIT: i64 = 137;
+
+/// A stop signal and its fate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Stop {
+    #[serde(serialize_with = "name")]
+    pub signal: u32,
+    /// The runtime wrote this signal; if not, it is the runtime's default.
+    pub configured: bool,
+    pub outcome: Outcome,
+    pub reason: Reason,
+}
+
+fn name<S: Serializer>(signal: &u32, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(names::signal(*signal))
+}
+
+impl Stop {
+    /// Whether the container will have to be killed.
+    pub fn is_lost(&self) -> bool {
+        matches!(self.outcome, Outcome::Dropped)
+    }
+
+    /// What becomes of it, in a word or some.
+    pub fn words(&self) -> &'static str {
+        match self.reason {
+            Reason::Handler => "handled",
+            Reason::UnkillableInit => "dropped: PID 1 without a handler",
+            Reason::Ignored => "ignored",
+            Reason::DefaultIgnore => "ignored by default",
+            Reason::Blocked => "blocked",
+            Reason::Sigwait => "awaited",
+            Reason::Ptrace => "held by a tracer",
+            Reason::DefaultTerminate | Reason::DefaultCore | Reason::Kill => "ends it",
+            Reason::Stop => "stops it",
+            Reason::TargetExiting => "dropped: it is dying",
+            other => other.id(),
+        }
+    }
+}
+
+/// The parts of `/proc/PID/status` that decide.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Status {
+    blocked: u64,
+    ignored: u64,
+    caught: u64,
+    tracer: u32,
+    is_dead: bool,
+}
+
+fn status(text: &str) -> Option<Status> {
+    let field = |key: &str| {
+        text.lines()
+            .find_map(|line| line.strip_prefix(key))
+            .map(str::trim)
+    };
+    let set = |key| u64::from_str_radix(field(key)?, 16).ok();
+    Some(Status {
+        blocked: set("SigBlk:")?,
+        ignored: set("SigIgn:")?,
+        caught: set("SigCgt:")?,
+        tracer: field("TracerPid:")
+            .and_then(|pid| pid.parse().ok())
+            .unwrap_or(0),
+        is_dead: field("State:").is_some_and(|state| state.starts_with(['Z', 'X'])),
+    })
+}
+
+/// The fate of the container's stop signal, sent by a runtime on the host.
+/// `main`: the container's main process; `host`: the host's PID namespace.
+/// `None` if the process is gone.
+pub fn predict(root: &Root, main: u32, identity: &Identity, host: Option<u32>) -> Option<Stop> {
+    let text = root.text(format!("/proc/{main}/status"))?;
+    let status = status(&text)?;
+    let numbers = process::ns_pids(root, main)?;
+    let is_host = process::pid_ns(root, main) == host;
+    let (signal, configured) = stop_signal(identity, &status);
+    // Inside of another namespace than the machine's own (sigwhy in a container)
+    // there is a level above that is not seen here; 1 is enough for what decides.
+    let level = if is_host {
+        0
+    } else {
+        (numbers.len() as u32 - 1).max(1)
+    };
+    let nr = numbers.last().copied()?;
+    let is_init = level > 0 && nr == 1;
+    let has = |set: u64| signals::contains(set, signal);
+    let awaited = waits_for(root, main).unwrap_or(0);
+    let mut situation = Situation {
+        sig: signal,
+        code: si::USER,
+        info: Info::Pointer,
+        group: true,
+        result: TraceResult::Ignored,
+        relation: if is_host {
+            Relation::Same
+        } else {
+            Relation::Ancestor
+        },
+        sender: Sender {
+            // A runtime is on the host: visible only from there.
+            nr_in_target: u32::from(is_host) * 2,
+            pf_flags: 0,
+            nr: 2,
+            level: 0,
+            is_idle: false,
+            is_target: false,
+        },
+        target: Target {
+            level,
+            nr,
+            pf_flags: 0,
+            signal_flags: if is_init { SIGNAL_UNKILLABLE } else { 0 },
+            group_exit_code: 0,
+            exit_state: 0,
+            live: u32::from(!status.is_dead),
+            handler: if has(status.ignored) {
+                Handler::Ignore
+            } else if has(status.caught) {
+                Handler::Function
+            } else {
+                Handler::Default
+            },
+            // While it waits, the signals that it waits for are not blocked.
+            blocked: has(status.blocked) && !has(awaited),
+            real_blocked: has(awaited),
+            ptraced: status.tracer != 0,
+            core_dump: false,
+            frozen: Frozen::No,
+            was_dying: false,
+        },
+        pdeath_signal: 0,
+        oom_victim: false,
+    };
+    let mut decision = generate::decide(&situation, &mut Walk::off());
+    if decision.reason == Reason::ModelDisagrees {
+        situation.result = TraceResult::Delivered;
+        decision = generate::decide(&situation, &mut Walk::off());
+    }
+    Some(Stop {
+        signal,
+        configured,
+        outcome: decision.outcome,
+        reason: decision.reason,
+    })
+}
+
+/// The signal that stops it, and whether the runtime's files say so.
+fn stop_signal(identity: &Identity, status: &Status) -> (u32, bool) {
+    /// `SIGRTMIN+3`, which systemd takes for "halt".
+    const HALT: u32 = 37;
+    const SIGPWR: u32 = 30;
+    if let Some(signal) = identity.stop_signal {
+        return (signal, true);
+    }
+    let signal = match identity.runtime {
+        // lxc-stop looks whether the init blocks it, as a systemd does for its
+        // signalfd (`task_blocks_signal`).
+        Runtime::Lxc if signals::contains(status.blocked, HALT) => HALT,
+        Runtime::Lxc => SIGPWR,
+        _ => signals::SIGTERM,
+    };
+    (signal, false)
+}
+
+/// The signals that the main thread waits for in sigtimedwait(2): what it
+/// passed is in its own memory. `None` where it does not wait, or where this
+/// may not be read.
+fn waits_for(root: &Root, pid: u32) -> Option<u64> {
+    use std::os::unix::fs::FileExt as _;
+    let text = root.text(format!("/proc/{pid}/syscall"))?;
+    let mut fields = text.split_ascii_whitespace();
+    if fields.next()?.parse::<i64>() != Ok(RT_SIGTIMEDWAIT) {
+        return None;
+    }
+    let at = u64::from_str_radix(fields.next()?.strip_prefix("0x")?, 16).ok()?;
+    let memory = std::fs::File::open(root.at(format!("/proc/{pid}/mem"))).ok()?;
+    let mut set = [0; 8];
+    memory.read_exact_at(&mut set, at).ok()?;
+    Some(u64::from_ne_bytes(set))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::container::fixtures::{Process, Tree};
+
+    const HOST: u32 = 4_026_531_836;
+
+    /// The fate of SIGTERM with these sets.
+    fn fate(process: Process, blocked: u64, ignored: u64, caught: u64) -> Stop {
+        let tree = Tree::new();
+        tree.process(&process);
+        let numbers = if process.ns_pid == process.pid {
+            process.pid.to_string()
+        } else {
+            format!("{}\t{}", process.pid, process.ns_pid)
+        };
+        tree.file(
+            &format!("/proc/{}/status", process.pid),
+            &format!(
+                "State:\tS (sleeping)\nNSpid:\t{numbers}\nTracerPid:\t0\nSigBlk:\t{blocked:016x}\n\
+                 SigIgn:\t{ignored:016x}\nSigCgt:\t{caught:016x}\n"
+            ),
+        );
+        let identity = Identity::new(Runtime::Docker);
+        predict(&tree.root(), process.pid, &identity, Some(HOST)).expect("it is there")
+    }
+
+    #[test]
+    fn of_an_init() {
+        let init = || Process::init(100, "app", 4001, "/");
+        const TERM: u64 = 1 << 14;
+        for (blocked, ignored, caught, reason, is_lost) in [
+            (0, 0, 0, Reason::UnkillableInit, true),
+            (0, 0, TERM, Reason::Handler, false),
+            (0, TERM, 0, Reason::Ignored, true),
+            (TERM, 0, 0, Reason::Blocked, false),
+            (TERM, 0, TERM, Reason::Blocked, false),
+            (0, 0, 1 << 13, Reason::UnkillableInit, true),
+        ] {
+            let stop = fate(init(), blocked, ignored, caught);
+            assert_eq!(stop.reason, reason);
+            assert_eq!(stop.is_lost(), is_lost, "{reason:?}");
+            assert!((stop.signal, stop.configured) == (15, false));
+        }
+    }
+
+    #[test]
+    fn of_who_is_no_init() {
+        let stop = fate(Process::new(100, "agent"), 0, 0, 0);
+        assert_eq!(stop.reason, Reason::DefaultTerminate);
+        assert_eq!(stop.words(), "ends it");
+        let mut joiner = Process::init(100, "sh", 4001, "/");
+        joiner.ns_pid = 7;
+        assert_eq!(fate(joiner, 0, 0, 0).reason, Reason::DefaultTerminate);
+    }
+
+    #[test]
+    fn which_signal() {
+        let mut identity = Identity::new(Runtime::Lxc);
+        let plain = Status::default();
+        assert_eq!(stop_signal(&identity, &plain), (30, false));
+        let systemd = Status {
+            blocked: 1 << 36,
+            ..plain
+        };
+        assert_eq!(stop_signal(&identity, &systemd), (37, false));
+        identity.stop_signal = Some(3);
+        assert_eq!(stop_signal(&identity, &systemd), (3, true));
+        identity = Identity::new(Runtime::Podman);
+        assert_eq!(stop_signal(&identity, &systemd), (15, false));
+    }
+
+    #[test]
+    fn every_prediction_is_one_that_the_model_explains() {
+        for set in [0, u64::MAX, 1 << 14] {
+            for caught in [0, u64::MAX] {
+                for ignored in [0, u64::MAX] {
+                    let process = Process::init(100, "app", 4001, "/");
+                    let stop = fate(process, set, ignored, caught);
+                    assert_ne!(stop.reason, Reason::ModelDisagrees);
+                }
+            }
+        }
+    }
+}
