@@ -16,9 +16,9 @@ const GRACE: &str = "2";
 /// Starts one; `before` are docker's own arguments.
 fn run(image_of: &str, before: &[&str], argv: &[&str]) -> anyhow::Result<Container> {
     let name = unique(image_of);
-    let mut rm = docker();
+    let mut rm = docker()?;
     rm.args(["rm", "--force", &name]);
-    let mut run = docker();
+    let mut run = docker()?;
     run.args(["run", "--detach", "--network=none", "--name", &name]);
     run.args(before).arg(image(image_of)).args(argv);
     let id = output(&mut run)?;
@@ -29,7 +29,7 @@ fn run(image_of: &str, before: &[&str], argv: &[&str]) -> anyhow::Result<Contain
         image: Some(image(image_of)),
         ..Identity::default()
     };
-    let pid = output(docker().args(["inspect", "--format={{.State.Pid}}", &name]));
+    let pid = output(docker()?.args(["inspect", "--format={{.State.Pid}}", &name]));
     Container::new(&pid.unwrap_or_default(), is, vec![rm])
 }
 
@@ -41,13 +41,18 @@ impl Container {
 }
 
 fn stop(container: &Container) -> Outcome {
-    done(docker().args(["stop", "--time", GRACE, container.docker_name()]))
+    done(docker()?.args(["stop", "--time", GRACE, container.docker_name()]))
 }
 
 /// In the container, beside its init.
 fn exec(container: &Container, shell: &str) -> Outcome {
     let bash = ["/bin/bash", "-c", shell];
-    done(docker().arg("exec").arg(container.docker_name()).args(bash))
+    done(
+        docker()?
+            .arg("exec")
+            .arg(container.docker_name())
+            .args(bash),
+    )
 }
 
 /// Everything that sigwhy says by default while `body` runs.
@@ -115,8 +120,7 @@ fn stop_reaches_the_child_of_an_init_that_forwards() -> Outcome {
 /// The one child of an init, as a process of the same container.
 fn child_of(init: &Container) -> anyhow::Result<Container> {
     let path = format!("/proc/{0}/task/{0}/children", init.pid);
-    let mut is = init.is.clone();
-    is.runtime = "docker";
+    let is = init.is.clone();
     for _ in 0..1000 {
         let children = std::fs::read_to_string(&path)?;
         if let Some(pid) = children.split_whitespace().next() {
@@ -135,9 +139,9 @@ fn kill_is_forced_on_an_init() -> Outcome {
     container.until_it_is("c-init")?;
     let records = watch(|| {
         let name = container.docker_name();
-        done(docker().args(["kill", "--signal=TERM", name]))?;
-        done(docker().args(["kill", "--signal=HUP", name]))?;
-        done(docker().args(["kill", name]))
+        done(docker()?.args(["kill", "--signal=TERM", name]))?;
+        done(docker()?.args(["kill", "--signal=HUP", name]))?;
+        done(docker()?.args(["kill", name]))
     })?;
     assert_eq!(
         lines(&container, &records),
@@ -176,7 +180,7 @@ fn a_container_that_comes_and_goes() -> Outcome {
     let records = watch(|| {
         let script = "kill -KILL $$; sleep 2";
         let container = run("busybox", &[], &["/bin/bash", "-c", script])?;
-        done(docker().args(["wait", container.docker_name()]))?;
+        done(docker()?.args(["wait", container.docker_name()]))?;
         seen = Some(container);
         Ok(())
     })?;
@@ -201,12 +205,7 @@ fn a_guest_in_another_containers_namespace_is_itself() -> Outcome {
         stop(&guest)
     })?;
     // It is no init there, so what would be dropped ends it.
-    let to_guest = lines(&guest, &records);
-    assert_eq!(
-        to_guest[0],
-        format!("{TERM_ENDS}, ancestor"),
-        "{to_guest:?}"
-    );
+    assert_eq!(lines(&guest, &records), [format!("{TERM_ENDS}, ancestor")]);
     let to_host = to(&host, &records);
     assert_eq!(
         to_host.iter().copied().map(line).collect::<Vec<_>>(),
@@ -223,8 +222,7 @@ fn a_container_in_the_hosts_namespace_has_no_init() -> Outcome {
     let live = Live::json(["--all"])?;
     stop(&container)?;
     let records = live.records()?;
-    let to_it = lines(&container, &records);
-    assert_eq!(to_it[0], TERM_ENDS, "{to_it:?}");
+    assert_eq!(lines(&container, &records), [TERM_ENDS]);
     Ok(())
 }
 

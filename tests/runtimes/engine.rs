@@ -42,36 +42,41 @@ pub fn unique(tag: &str) -> String {
     format!("sigwhy-{tag}-{}-{count}", std::process::id())
 }
 
-pub fn docker() -> Command {
-    let mut command = Command::new("docker");
+/// A command line of a runtime that is up.
+fn client(program: &str) -> anyhow::Result<Command> {
+    dir().map(|_| Command::new(program))
+}
+
+pub fn docker() -> anyhow::Result<Command> {
+    let mut command = client("docker")?;
     for key in ["DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_API_VERSION"] {
         command.env_remove(key);
     }
     command.args(["-H", "unix:///run/docker.sock"]);
-    command
+    Ok(command)
 }
 
 pub fn podman() -> anyhow::Result<Command> {
-    let mut command = Command::new("podman");
+    let mut command = client("podman")?;
     command.env_remove("CONTAINER_HOST");
     command.env("CONTAINERS_CONF", dir()?.join("containers.conf"));
     Ok(command)
 }
 
-pub fn ctr() -> Command {
-    let mut command = Command::new("ctr");
+pub fn ctr() -> anyhow::Result<Command> {
+    let mut command = client("ctr")?;
     command.env_remove("CONTAINERD_ADDRESS");
-    command
+    Ok(command)
 }
 
-pub fn runc() -> Command {
-    Command::new("runc")
+pub fn runc() -> anyhow::Result<Command> {
+    client("runc")
 }
 
 /// The CRI client, whose commands its own text explains.
 pub fn cri() -> anyhow::Result<Command> {
     // Debian's own, for which its modules are.
-    let mut command = Command::new("/usr/bin/python3");
+    let mut command = client("/usr/bin/python3")?;
     command.arg("-B").arg(dir()?.join("cri/client.py"));
     Ok(command)
 }

@@ -39,9 +39,9 @@ fn podman_stop() -> Outcome {
 fn runc_kill() -> Outcome {
     let id = unique("runc");
     let pid_file = dir()?.join(format!("{id}.pid"));
-    let mut remove = runc();
+    let mut remove = runc()?;
     remove.args(["delete", "--force", &id]);
-    let mut run = runc();
+    let mut run = runc()?;
     run.args(["run", "--detach", "--pid-file"]).arg(&pid_file);
     run.arg("--bundle").arg(dir()?.join("bundle")).arg(&id);
     done(&mut run)?;
@@ -56,9 +56,9 @@ fn runc_kill() -> Outcome {
     std::fs::remove_file(pid_file)?;
     container.until_it_is("bash-init")?;
     let live = Live::json([""; 0])?;
-    done(runc().args(["kill", &id, "TERM"]))?;
-    done(runc().args(["exec", &id, "/bin/bash", "-c", "kill -KILL 1"]))?;
-    done(runc().args(["kill", &id, "KILL"]))?;
+    done(runc()?.args(["kill", &id, "TERM"]))?;
+    done(runc()?.args(["exec", &id, "/bin/bash", "-c", "kill -KILL 1"]))?;
+    done(runc()?.args(["kill", &id, "KILL"]))?;
     let records = live.records()?;
     assert_eq!(
         lines(&container, &records),
@@ -74,13 +74,13 @@ fn runc_kill() -> Outcome {
 #[test]
 fn ctr_task_kill() -> Outcome {
     let id = unique("ctr");
-    let mut end = ctr();
+    let mut end = ctr()?;
     end.args(["tasks", "delete", "--force", &id]);
-    let mut remove = ctr();
+    let mut remove = ctr()?;
     remove.args(["containers", "delete", &id]);
     let name = image("c-init");
-    done(ctr().args(["run", "--detach", &name, &id]))?;
-    let tasks = output(ctr().args(["tasks", "list"]))?;
+    done(ctr()?.args(["run", "--detach", &name, &id]))?;
+    let tasks = output(ctr()?.args(["tasks", "list"]))?;
     let pid = tasks.lines().find_map(|line| {
         let words: Vec<&str> = line.split_whitespace().collect();
         (words.first() == Some(&&*id)).then(|| words.get(1).copied())?
@@ -96,8 +96,8 @@ fn ctr_task_kill() -> Outcome {
     let container = Container::new(pid.unwrap_or_default(), is, vec![end, remove])?;
     container.until_it_is("c-init")?;
     let live = Live::json([""; 0])?;
-    done(ctr().args(["tasks", "kill", "--signal=SIGTERM", &id]))?;
-    done(ctr().args(["tasks", "kill", "--signal=SIGKILL", &id]))?;
+    done(ctr()?.args(["tasks", "kill", "--signal=SIGTERM", &id]))?;
+    done(ctr()?.args(["tasks", "kill", "--signal=SIGKILL", &id]))?;
     let records = live.records()?;
     assert_eq!(lines(&container, &records), [TERM_DROPPED, KILL_FORCED]);
     Ok(())

@@ -125,7 +125,9 @@ fn in_a_shared_namespace_the_sandbox_is_the_init() -> Outcome {
         ["SIGKILL dropped unkillable_init (ignored) by bash"]
     );
     hold(&to_pause[0]["sender"]["container"], &pod.app);
-    let to_app = lines(&pod.app, &records);
-    assert_eq!(to_app[0], format!("{TERM_ENDS}, ancestor"), "{to_app:?}");
+    assert_eq!(
+        lines(&pod.app, &records),
+        [format!("{TERM_ENDS}, ancestor")]
+    );
     Ok(())
 }

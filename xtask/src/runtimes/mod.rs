@@ -5,16 +5,15 @@
 //! no network is set up; and what somebody else has started is never stopped.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
 use crate::args::Args;
 use crate::failure::{Context as _, Failure, Result, fail};
-use crate::test::target;
+use crate::privilege;
 use crate::vm::initramfs::utf8;
 use crate::workspace::{self, Workspace};
-use crate::{privilege, setup};
 
 mod clients;
 mod daemon;
@@ -22,6 +21,7 @@ mod image;
 mod leftovers;
 mod packages;
 mod process;
+mod suite;
 mod tar;
 
 use daemon::{Daemon, State};
@@ -32,9 +32,6 @@ const PYTHON: &str = "/usr/bin/python3";
 /// Where sigwhy looks for them, as everybody does.
 const CONTAINERD_SOCKET: &str = "/run/containerd/containerd.sock";
 const DOCKER_SOCKET: &str = "/run/docker.sock";
-
-/// Tells the tests that all is up, and where it is.
-const TOLD_TESTS: &str = "SIGWHY_TEST_RUNTIMES";
 
 /// - `restrict_oom_score_adj`: a pod's sandbox wants -998, which takes
 ///   CAP_SYS_RESOURCE, and root in a container has not got it.
@@ -100,7 +97,7 @@ pub fn run(ws: &Workspace, args: &mut Args) -> Result<ExitCode> {
             args.finish()?;
             as_root(ws, &["status"], || status(ws))
         }
-        Some("test") => test(ws, args),
+        Some("test") => suite::run(ws, args),
         Some(other) => Err(Failure::Usage(format!("runtimes has no {other:?}"))),
         None => Err(Failure::Usage(
             "runtimes what? up, test, status or down".into(),
@@ -236,13 +233,13 @@ fn up(ws: &Workspace) -> Result<ExitCode> {
         eprintln!("xtask: {seconds:5.1} s  {what}");
     };
     let runtimes = Runtimes::new(ws)?;
-    let installed = packages::ensure(ws)?;
+    runtimes.write("containerd.toml", CONTAINERD_TOML)?;
+    runtimes.write("containers.conf", CONTAINERS_CONF)?;
+    let installed = packages::ensure(ws, &runtimes.dir.join("apt.log"))?;
     say(match installed.len() {
         0 => "packages are there".into(),
         _ => format!("installed {}", installed.join(" ")),
     });
-    runtimes.write("containerd.toml", CONTAINERD_TOML)?;
-    runtimes.write("containers.conf", CONTAINERS_CONF)?;
     let images = image::build(ws, &runtimes.dir)?;
     say(format!("images are {}", images.archive.display()));
     let mut theirs = false;
@@ -329,38 +326,6 @@ fn describe(state: State) -> String {
         State::Theirs => "is up, not ours: it will not be stopped".into(),
         State::Down => "is down".into(),
     }
-}
-
-/// `runtimes test`: up, the tests, and down again if it was down before.
-fn test(ws: &Workspace, args: &mut Args) -> Result<ExitCode> {
-    let rest = args.rest();
-    setup::ensure(ws)?;
-    let binary = target::build(ws, "runtimes")?;
-    let was_up = is_up(&Runtimes::new(ws)?);
-    let code = as_root(ws, &["up"], || up(ws))?;
-    if code != ExitCode::SUCCESS {
-        return Ok(code);
-    }
-    let tested = run_tests(ws, &binary, &rest);
-    if !was_up {
-        as_root(ws, &["down"], || down(ws, false))?;
-    }
-    tested
-}
-
-fn run_tests(ws: &Workspace, binary: &Path, args: &[std::ffi::OsString]) -> Result<ExitCode> {
-    let why = "these tests load BPF programs and make containers";
-    let mut command = privilege::command(ws, "env", why)?;
-    let dir = ws.target.join("runtimes");
-    command.arg(format!("{TOLD_TESTS}={}", utf8(&dir)?));
-    command.arg(binary).args(args);
-    // Where `cargo test` would run it.
-    command.current_dir(ws.root.join("tracer"));
-    let status = workspace::status(&mut command)?;
-    Ok(match status.success() {
-        true => ExitCode::SUCCESS,
-        false => ExitCode::FAILURE,
-    })
 }
 
 #[cfg(test)]

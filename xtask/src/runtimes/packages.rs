@@ -5,6 +5,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::process::Stdio;
 
 use crate::failure::{Context as _, Result, fail};
 use crate::workspace::{self, Workspace};
@@ -76,15 +77,16 @@ impl What {
     }
 }
 
-/// Installs what is missing; returns its names. For root.
-pub fn ensure(ws: &Workspace) -> Result<Vec<&'static str>> {
+/// Installs what is missing; returns its names. For root. What apt says goes to
+/// `log`.
+pub fn ensure(ws: &Workspace, log: &Path) -> Result<Vec<&'static str>> {
     let mut installed = Vec::new();
     for choice in 0..2 {
         let missing = missing(|what| what.is_there(ws), choice);
         if missing.is_empty() {
             break;
         }
-        install(ws, &missing)?;
+        install(ws, &missing, log)?;
         installed.extend(missing);
     }
     let Some(need) = NEEDS.iter().find(|need| !need.what.is_there(ws)) else {
@@ -109,19 +111,25 @@ fn missing(is_there: impl Fn(&What) -> bool, choice: usize) -> Vec<&'static str>
     packages
 }
 
-fn install(ws: &Workspace, packages: &[&str]) -> Result<()> {
+fn install(ws: &Workspace, packages: &[&str], log: &Path) -> Result<()> {
     if !workspace::is_installed("apt-get") {
         return fail(format!(
             "no apt-get here to install {}: the runtimes come from Debian's packages",
             packages.join(" ")
         ));
     }
+    let wrong = || format!("cannot write {}", log.display());
+    let out = fs::File::create(log).context(wrong)?;
     let apt = |args: &[&str]| {
         let mut apt = ws.command("apt-get");
         // Another apt may be at work; that is no reason to fail.
-        apt.args(["--quiet=2", "-o", "DPkg::Lock::Timeout=300"]);
+        apt.args(["-o", "DPkg::Lock::Timeout=300", "-o", "Dpkg::Use-Pty=0"]);
         apt.args(args).env("DEBIAN_FRONTEND", "noninteractive");
-        workspace::run(&mut apt, &format!("apt-get {}", args[0]))
+        apt.stdin(Stdio::null());
+        apt.stdout(out.try_clone().context(wrong)?);
+        apt.stderr(out.try_clone().context(wrong)?);
+        let what = format!("apt-get {} ({})", args[0], log.display());
+        workspace::run(&mut apt, &what)
     };
     let mut args = vec!["install", "--yes", "--no-install-recommends"];
     args.extend(packages);
