@@ -83,8 +83,8 @@ impl Daemon {
     ///
     /// # Errors
     ///
-    /// Somebody else's runs and does not answer: its data may be the same. Or
-    /// ours does not come up; then it is ended.
+    /// Somebody else's uses the same data and does not answer. Or ours does not
+    /// come up; then it is ended.
     pub fn ensure(&self, ws: &Workspace) -> Result<State> {
         let state = self.state(ws);
         match state {
@@ -93,10 +93,12 @@ impl Daemon {
             State::Down => {}
         }
         let strangers = process::named(self.name);
-        if let Some(stranger) = strangers.iter().find(|process| process.sees_our_files()) {
+        let uses_it =
+            |process: &&Process| process.sees_our_files() && process.has_open_below(self.data);
+        if let Some(stranger) = strangers.iter().find(uses_it) {
             return fail(format!(
-                "a {} that xtask did not start (pid {}) does not answer at {} and may use {}: stop it, or let it answer there",
-                self.name, stranger.pid, self.socket, self.data
+                "a {} that xtask did not start (pid {}) uses {} and does not answer at {}: stop it, or let it answer there",
+                self.name, stranger.pid, self.data, self.socket
             ));
         }
         if let Some(file) = &self.pid_file {

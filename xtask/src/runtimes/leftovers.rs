@@ -23,23 +23,48 @@ const CGROUP_TRIES: u32 = 20;
 /// bytes that the kernel keeps of its name.
 const SHIM: &str = "containerd-shim";
 
-/// Of a line of `/proc/self/mounts`: where, and of what type.
-fn mounts() -> Vec<(String, String)> {
-    let text = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
-    text.lines()
-        .filter_map(|line| {
-            let mut words = line.split(' ').skip(1);
-            Some((words.next()?.to_owned(), words.next()?.to_owned()))
-        })
-        .collect()
+/// dockerd binds its data directory to itself, and leaves that when it is killed.
+const OWN_BIND: &str = "/var/lib/docker";
+
+/// A line of `/proc/self/mountinfo` (proc(5)).
+struct Mount {
+    /// What of the file system is mounted there.
+    root: String,
+    point: String,
+    kind: String,
+}
+
+fn mounts() -> Vec<Mount> {
+    let text = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    text.lines().filter_map(parse).collect()
+}
+
+fn parse(line: &str) -> Option<Mount> {
+    let (mount, file_system) = line.split_once(" - ")?;
+    let mut words = mount.split(' ').skip(3);
+    Some(Mount {
+        root: words.next()?.to_owned(),
+        point: words.next()?.to_owned(),
+        kind: file_system.split(' ').next()?.to_owned(),
+    })
+}
+
+impl Mount {
+    fn is_a_runtimes(&self) -> bool {
+        // A disk of its own, which somebody may have there, has another root.
+        let bound = self.point == OWN_BIND && self.root.ends_with(OWN_BIND);
+        bound || MOUNTS.iter().any(|dir| self.point.starts_with(dir))
+    }
+
+    fn is_a_hierarchy(&self) -> bool {
+        self.kind == "cgroup" || self.kind == "cgroup2"
+    }
 }
 
 /// Mount points of runtimes, those made last first.
-fn left_mounts(mounts: &[(String, String)]) -> Vec<&str> {
-    let points = mounts.iter().rev().map(|(point, _)| point.as_str());
-    points
-        .filter(|point| MOUNTS.iter().any(|dir| point.starts_with(dir)))
-        .collect()
+fn left_mounts(mounts: &[Mount]) -> Vec<&str> {
+    let left = mounts.iter().rev().filter(|mount| mount.is_a_runtimes());
+    left.map(|mount| mount.point.as_str()).collect()
 }
 
 /// Unmounts what is below the daemons' directories. Only once both are gone:
@@ -53,10 +78,14 @@ pub fn unmount(ws: &Workspace) {
 /// Removes the cgroups that are empty; the kernel keeps those that are in use.
 /// The last process of one may take a moment to go.
 pub fn remove_cgroups() {
-    let tops: Vec<PathBuf> = mounts()
-        .iter()
-        .filter(|(_, kind)| kind == "cgroup" || kind == "cgroup2")
-        .flat_map(|(hierarchy, _)| CGROUPS.iter().map(|name| Path::new(hierarchy).join(name)))
+    let hierarchies = mounts();
+    let hierarchies = hierarchies.iter().filter(|mount| mount.is_a_hierarchy());
+    let tops: Vec<PathBuf> = hierarchies
+        .flat_map(|mount| {
+            CGROUPS
+                .iter()
+                .map(|name| Path::new(&mount.point).join(name))
+        })
         .collect();
     for _ in 0..CGROUP_TRIES {
         tops.iter().for_each(|dir| remove_tree(dir));
@@ -98,7 +127,7 @@ pub fn check(socket: &str, containers: &[String]) -> Result<()> {
     match left.len() {
         0 => Ok(()),
         _ => fail(format!(
-            "stopped, but this is still there: {}",
+            "the daemons are stopped, but this is still there (`cargo xtask runtimes up` and `down` may mend it): {}",
             left.join(", ")
         )),
     }
@@ -110,21 +139,21 @@ mod tests {
 
     #[test]
     fn only_mounts_below_the_runtimes_are_theirs() {
-        let mount = |point: &str| (point.to_owned(), "overlay".to_owned());
-        let mounts = [
-            mount("/run"),
-            mount("/run/docker/netns/default"),
-            mount("/run/dockerish/x"),
-            mount("/var/lib/docker"),
-            mount("/run/docker/netns/default/more"),
+        let lines = [
+            "21 1 0:5 / /run rw - tmpfs tmpfs rw",
+            "22 21 0:4 net:[1] /run/docker/netns/default rw - nsfs nsfs rw",
+            "23 21 0:6 / /run/dockerish/x rw shared:7 - overlay o rw",
+            "24 1 8:1 / /var/lib/docker rw - ext4 /dev/sdb rw",
+            "25 1 8:1 /var/lib/docker /var/lib/docker rw shared:1 - ext4 /dev/sda rw",
+            "26 1 0:9 / /sys/fs/cgroup/pids rw - cgroup c rw",
         ];
+        let mounts: Vec<Mount> = lines.iter().filter_map(|line| parse(line)).collect();
+        assert_eq!(mounts.len(), lines.len());
         assert_eq!(
             left_mounts(&mounts),
-            [
-                "/run/docker/netns/default/more",
-                "/run/docker/netns/default"
-            ]
+            ["/var/lib/docker", "/run/docker/netns/default"]
         );
+        assert!(mounts[5].is_a_hierarchy() && !mounts[0].is_a_hierarchy());
     }
 
     #[test]

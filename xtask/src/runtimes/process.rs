@@ -42,6 +42,15 @@ impl Process {
         mounts("self") == mounts(&self.pid.to_string())
     }
 
+    /// Whether it has a file below `dir` open.
+    pub fn has_open_below(&self, dir: &str) -> bool {
+        let fds = fs::read_dir(format!("/proc/{}/fd", self.pid));
+        fds.into_iter()
+            .flatten()
+            .filter_map(|entry| fs::read_link(entry.ok()?.path()).ok())
+            .any(|file| file.starts_with(dir))
+    }
+
     /// Its arguments, with spaces between them.
     pub fn command_line(&self) -> String {
         let bytes = fs::read(format!("/proc/{}/cmdline", self.pid)).unwrap_or_default();
@@ -107,6 +116,10 @@ mod tests {
         fs::write(&file, "nonsense")?;
         assert_eq!(Process::recorded(&file), None);
         assert!(me.sees_our_files());
+        let open = fs::File::open(&file)?;
+        assert!(me.has_open_below(&std::env::temp_dir().to_string_lossy()));
+        assert!(!me.has_open_below("/nonexistent"));
+        drop(open);
         assert!(named(&me.comm).contains(&me));
         fs::remove_file(&file)
     }
