@@ -17,6 +17,7 @@ mod linker;
 mod pins;
 mod privilege;
 mod run;
+mod runtimes;
 mod setup;
 mod test;
 mod toolchain;
@@ -37,6 +38,7 @@ usage: cargo xtask COMMAND
   test [--full] [--deny] [--no-vm] [--seed S] [FILTER]
                                      every check that CI makes; FILTER: only matching tests
   fuzz-kernel [--runs N] [--seed S]  compare the model with this kernel on random signals
+  runtimes up|test|status|down       sigwhy on real containers (docs/runtimes.md)
   vm run|shell|test|fetch            sigwhy on other kernels, under QEMU (docs/vm.md)
   bench [--quick] [--markdown FILE]  what tracing costs, beside other tracers
 
@@ -68,6 +70,7 @@ fn dispatch(args: &mut Args) -> Result<ExitCode> {
         Some("test") => test::run(&ws, args),
         Some("fuzz-kernel") => fuzz_kernel::run(&ws, args),
         Some("bench") => bench::run(&ws, args),
+        Some("runtimes") => runtimes::run(&ws, args),
         Some("vm") => vm::run(&ws, args),
         Some("help" | "--help" | "-h") => {
             print!("{USAGE}");

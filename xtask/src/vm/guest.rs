@@ -1,6 +1,6 @@
 //! What is inside a guest: busybox, sigwhy, and whatever is to be run.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use super::initramfs::{Tree, utf8};
@@ -22,7 +22,7 @@ impl Guest {
     /// itself after `lifetime` seconds.
     pub fn new(lifetime: Option<u64>) -> Result<Self> {
         let mut tree = Tree::new();
-        let busybox = on_path("busybox").context_none("busybox is gone from PATH")?;
+        let busybox = workspace::on_path("busybox").context_none("busybox is gone from PATH")?;
         tree.host_file(&busybox, "/usr/bin/busybox")?;
         let applets = workspace::output(Command::new(&busybox).arg("--list"))
             .context_none("`busybox --list` failed")?;
@@ -107,13 +107,6 @@ fn belongs_to_the_guest(path: &Path) -> bool {
     ["/proc", "/sys", "/dev"]
         .iter()
         .any(|dir| path.starts_with(dir))
-}
-
-fn on_path(program: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path)
-        .map(|dir| dir.join(program))
-        .find(|path| path.is_file())
 }
 
 /// A word for the shell.

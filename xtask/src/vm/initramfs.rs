@@ -15,9 +15,10 @@ use super::image;
 use crate::failure::{Context as _, Result};
 use crate::workspace::{self, ContextNone as _};
 
-const DIRECTORY: u32 = 0o040_000;
-const REGULAR: u32 = 0o100_000;
-const SYMLINK: u32 = 0o120_000;
+/// File types in a mode, as stat(2) has them.
+pub const DIRECTORY: u32 = 0o040_000;
+pub const REGULAR: u32 = 0o100_000;
+pub const SYMLINK: u32 = 0o120_000;
 
 /// Links at the top, as on any merged-/usr system: a file can then be named by
 /// the path that it has on the host.
@@ -118,6 +119,24 @@ impl Tree {
         }
     }
 
+    /// Calls `member` with the path, the mode (file type and permissions) and
+    /// the bytes of every file, directories first; a link's bytes are its target.
+    pub fn each(&self, mut member: impl FnMut(&str, u32, &[u8]) -> Result<()>) -> Result<()> {
+        for (path, entry) in &self.0 {
+            match entry {
+                Entry::Directory { mode } => member(path, DIRECTORY | mode, b""),
+                Entry::Bytes { mode, bytes } => member(path, REGULAR | mode, bytes),
+                Entry::Link { target } => member(path, SYMLINK | 0o777, target.as_bytes()),
+                Entry::Host { mode, path: host } => {
+                    let bytes = std::fs::read(host)
+                        .context(|| format!("cannot read {}", host.display()))?;
+                    member(path, REGULAR | mode, &bytes)
+                }
+            }?;
+        }
+        Ok(())
+    }
+
     /// Writes the archive.
     pub fn write(&self, to: &Path) -> Result<()> {
         let wrong = || format!("cannot write {}", to.display());
@@ -125,19 +144,7 @@ impl Tree {
             out: BufWriter::new(File::create(to).context(wrong)?),
             inode: 0,
         };
-        for (path, entry) in &self.0 {
-            match entry {
-                Entry::Directory { mode } => out.member(path, DIRECTORY | mode, b""),
-                Entry::Bytes { mode, bytes } => out.member(path, REGULAR | mode, bytes),
-                Entry::Link { target } => out.member(path, SYMLINK | 0o777, target.as_bytes()),
-                Entry::Host { mode, path: host } => {
-                    let bytes = std::fs::read(host)
-                        .context(|| format!("cannot read {}", host.display()))?;
-                    out.member(path, REGULAR | mode, &bytes)
-                }
-            }
-            .context(wrong)?;
-        }
+        self.each(|path, mode, bytes| out.member(path, mode, bytes).context(wrong))?;
         out.member("TRAILER!!!", 0, b"").context(wrong)?;
         out.out.flush().context(wrong)
     }

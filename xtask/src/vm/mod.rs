@@ -17,7 +17,7 @@ mod column;
 mod guest;
 mod here;
 mod image;
-mod initramfs;
+pub mod initramfs;
 pub mod kernels;
 pub mod ladder;
 pub mod matrix;

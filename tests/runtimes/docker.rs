@@ -1,0 +1,246 @@
+//! Docker: stop, kill and exec, with every kind of init, and shared namespaces.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::engine::{Container, docker, done, image, said as output, unique};
+use super::identity::{Identity, filter, hold};
+use super::live::Live;
+use super::said::{apart, line, lines, to};
+use super::{KILL_FORCED, Outcome, TERM_DROPPED, TERM_ENDS};
+
+/// Seconds; the default of ten would only take longer.
+const GRACE: &str = "2";
+
+/// Starts one; `before` are docker's own arguments.
+fn run(image_of: &str, before: &[&str], argv: &[&str]) -> anyhow::Result<Container> {
+    let name = unique(image_of);
+    let mut rm = docker()?;
+    rm.args(["rm", "--force", &name]);
+    let mut run = docker()?;
+    run.args(["run", "--detach", "--network=none", "--name", &name]);
+    run.args(before).arg(image(image_of)).args(argv);
+    let id = output(&mut run)?;
+    let is = Identity {
+        runtime: "docker",
+        id,
+        name: Some(name.clone()),
+        image: Some(image(image_of)),
+        ..Identity::default()
+    };
+    let pid = output(docker()?.args(["inspect", "--format={{.State.Pid}}", &name]));
+    Container::new(&pid.unwrap_or_default(), is, vec![rm])
+}
+
+impl Container {
+    /// The name that docker's commands take.
+    fn docker_name(&self) -> &str {
+        self.is.name.as_deref().unwrap_or(&self.is.id)
+    }
+}
+
+fn stop(container: &Container) -> Outcome {
+    done(docker()?.args(["stop", "--time", GRACE, container.docker_name()]))
+}
+
+/// In the container, beside its init.
+fn exec(container: &Container, shell: &str) -> Outcome {
+    let bash = ["/bin/bash", "-c", shell];
+    done(
+        docker()?
+            .arg("exec")
+            .arg(container.docker_name())
+            .args(bash),
+    )
+}
+
+/// Everything that sigwhy says by default while `body` runs.
+fn watch(body: impl FnOnce() -> Outcome) -> anyhow::Result<Vec<Value>> {
+    let live = Live::json([""; 0])?;
+    body()?;
+    live.records()
+}
+
+#[test]
+fn stop_waits_in_vain_for_an_init_without_a_handler() -> Outcome {
+    for (image, comm) in [("c-init", "c-init"), ("bash-init", "bash-init")] {
+        let container = run(image, &[], &[])?;
+        container.until_it_is(comm)?;
+        let records = watch(|| stop(&container))?;
+        assert_eq!(lines(&container, &records), [TERM_DROPPED, KILL_FORCED]);
+        let grace = apart(&to(&container, &records));
+        assert!(grace > Duration::from_millis(1900), "{grace:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn stop_reaches_an_init_with_a_handler() -> Outcome {
+    let container = run("c-init-handler", &[], &[])?;
+    container.until_it_handles(libc::SIGTERM)?;
+    let records = watch(|| stop(&container))?;
+    assert_eq!(
+        lines(&container, &records),
+        ["SIGTERM queued handler (delivered) by runc, ancestor"]
+    );
+    Ok(())
+}
+
+/// The inits that pass signals on, and how each of them takes its own.
+#[test]
+fn stop_reaches_the_child_of_an_init_that_forwards() -> Outcome {
+    for (image, comm, taken) in [
+        // Between two rounds of sigtimedwait the signal is blocked only.
+        ("tini", "tini", &["sigwait", "blocked"][..]),
+        ("dumb-init", "dumb-init", &["sigwait", "blocked"]),
+        ("catatonit", "catatonit", &["blocked"]),
+    ] {
+        let init = run(image, &[], &[])?;
+        init.until_it_is(comm)?;
+        let child = child_of(&init)?;
+        let live = Live::json([""; 0])?;
+        stop(&init)?;
+        let records = live.records()?;
+        let to_init = lines(&init, &records);
+        let wanted = |how: &&str| {
+            to_init[0] == format!("SIGTERM queued {how} (delivered) by runc, ancestor")
+        };
+        assert_eq!(to_init.len(), 1, "{image}: {to_init:?}");
+        assert!(taken.iter().any(wanted), "{image}: {to_init:?}");
+        assert_eq!(
+            lines(&child, &records)[0],
+            format!("SIGTERM fatal default_terminate (delivered) by {comm}"),
+            "{image}"
+        );
+    }
+    Ok(())
+}
+
+/// The one child of an init, as a process of the same container.
+fn child_of(init: &Container) -> anyhow::Result<Container> {
+    let path = format!("/proc/{0}/task/{0}/children", init.pid);
+    let is = init.is.clone();
+    for _ in 0..1000 {
+        let children = std::fs::read_to_string(&path)?;
+        if let Some(pid) = children.split_whitespace().next() {
+            let child = Container::new(pid, is, Vec::new())?;
+            child.until_it_is("c-init")?;
+            return Ok(child);
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    anyhow::bail!("it has no child")
+}
+
+#[test]
+fn kill_is_forced_on_an_init() -> Outcome {
+    let container = run("c-init", &[], &[])?;
+    container.until_it_is("c-init")?;
+    let records = watch(|| {
+        let name = container.docker_name();
+        done(docker()?.args(["kill", "--signal=TERM", name]))?;
+        done(docker()?.args(["kill", "--signal=HUP", name]))?;
+        done(docker()?.args(["kill", name]))
+    })?;
+    assert_eq!(
+        lines(&container, &records),
+        [
+            TERM_DROPPED,
+            "SIGHUP dropped unkillable_init (ignored) by runc, ancestor",
+            KILL_FORCED
+        ]
+    );
+    Ok(())
+}
+
+#[test]
+fn no_signal_from_inside_reaches_an_init() -> Outcome {
+    let container = run("c-init", &[], &[])?;
+    container.until_it_is("c-init")?;
+    let records = watch(|| exec(&container, "kill -KILL 1; kill -STOP 1; kill -TERM 1"))?;
+    assert_eq!(
+        lines(&container, &records),
+        [
+            "SIGKILL dropped unkillable_init (ignored) by bash",
+            "SIGSTOP dropped unkillable_init (ignored) by bash",
+            "SIGTERM dropped unkillable_init (ignored) by bash"
+        ]
+    );
+    for record in to(&container, &records) {
+        hold(&record["sender"]["container"], &container);
+    }
+    Ok(())
+}
+
+/// The container is made while sigwhy runs, and is gone before it ends.
+#[test]
+fn a_container_that_comes_and_goes() -> Outcome {
+    let mut seen = None;
+    let records = watch(|| {
+        let script = "kill -KILL $$; sleep 2";
+        let container = run("busybox", &[], &["/bin/bash", "-c", script])?;
+        done(docker()?.args(["wait", container.docker_name()]))?;
+        seen = Some(container);
+        Ok(())
+    })?;
+    let container = seen.ok_or_else(|| anyhow::anyhow!("it never ran"))?;
+    assert_eq!(
+        lines(&container, &records),
+        ["SIGKILL dropped unkillable_init (ignored) by bash"]
+    );
+    Ok(())
+}
+
+#[test]
+fn a_guest_in_another_containers_namespace_is_itself() -> Outcome {
+    let host = run("c-init", &[], &[])?;
+    host.until_it_is("c-init")?;
+    let into = format!("--pid=container:{}", host.docker_name());
+    let guest = run("c-init", &[&into], &[])?;
+    guest.until_it_is("c-init")?;
+    assert_eq!(guest.pid_ns, host.pid_ns);
+    let records = watch(|| {
+        exec(&guest, "kill -KILL 1")?;
+        stop(&guest)
+    })?;
+    // It is no init there, so what would be dropped ends it.
+    assert_eq!(lines(&guest, &records), [format!("{TERM_ENDS}, ancestor")]);
+    let to_host = to(&host, &records);
+    assert_eq!(
+        to_host.iter().copied().map(line).collect::<Vec<_>>(),
+        ["SIGKILL dropped unkillable_init (ignored) by bash"]
+    );
+    hold(&to_host[0]["sender"]["container"], &guest);
+    Ok(())
+}
+
+#[test]
+fn a_container_in_the_hosts_namespace_has_no_init() -> Outcome {
+    let container = run("c-init", &["--pid=host"], &[])?;
+    container.until_it_is("c-init")?;
+    let live = Live::json(["--all"])?;
+    stop(&container)?;
+    let records = live.records()?;
+    assert_eq!(lines(&container, &records), [TERM_ENDS]);
+    Ok(())
+}
+
+#[test]
+fn one_container_by_its_name() -> Outcome {
+    let wanted = run("c-init", &[], &[])?;
+    let other = run("c-init", &[], &[])?;
+    for container in [&wanted, &other] {
+        container.until_it_is("c-init")?;
+    }
+    let live = Live::json(filter(&wanted))?;
+    exec(&other, "kill -TERM 1")?;
+    exec(&wanted, "kill -TERM 1")?;
+    let records = live.records()?;
+    assert_eq!(
+        lines(&wanted, &records),
+        ["SIGTERM dropped unkillable_init (ignored) by bash"]
+    );
+    assert!(to(&other, &records).is_empty());
+    Ok(())
+}

@@ -1,0 +1,54 @@
+//! Who a container is, as its runtime has it, and whether a record says so.
+
+use serde_json::Value;
+
+use super::engine::Container;
+
+/// Whether sigwhy names containers. Until it does, a container is told by its PID
+/// namespace alone, and only that is held to.
+const NAMED: bool = false;
+
+/// What a record's `container` must be; `None` is not asked for.
+#[derive(Debug, Clone, Default)]
+pub struct Identity {
+    pub runtime: &'static str,
+    pub id: String,
+    pub name: Option<String>,
+    pub image: Option<String>,
+    pub pod: Option<String>,
+    pub pod_namespace: Option<String>,
+}
+
+/// Fails unless `container`, a field of a record, tells of this one.
+pub fn hold(told: &Value, container: &Container) {
+    let is = &container.is;
+    if !NAMED {
+        // The host's namespace is no container, whoever is in it.
+        if !told.is_null() {
+            assert_eq!(told["pid_ns"], container.pid_ns, "{told}");
+        }
+        return;
+    }
+    assert_eq!(told["runtime"], is.runtime, "{told}");
+    assert_eq!(told["id"], *is.id, "{told}");
+    assert_eq!(told["pid_ns"], container.pid_ns, "{told}");
+    let cgroup = told["cgroup"].as_str().unwrap_or_default();
+    assert!(cgroup.contains(&is.id), "{told}");
+    for (field, wanted) in [
+        ("name", &is.name),
+        ("image", &is.image),
+        ("pod", &is.pod),
+        ("pod_namespace", &is.pod_namespace),
+    ] {
+        if let Some(wanted) = wanted {
+            assert_eq!(told[field], **wanted, "{field}: {told}");
+        }
+    }
+}
+
+/// Fails unless it is asked for by its name, where that is possible.
+pub fn filter(container: &Container) -> [String; 2] {
+    let by_name = container.is.name.clone().filter(|_| NAMED);
+    let value = by_name.unwrap_or_else(|| container.pid_ns.to_string());
+    ["--container".into(), value]
+}

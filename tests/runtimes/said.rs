@@ -1,0 +1,69 @@
+//! What sigwhy says of a container's first process, in lines for a person.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::engine::Container;
+use super::identity;
+
+/// A clock tick, as sigwhy and every Linux has it.
+const TICK_NS: u64 = 10_000_000;
+
+/// The `signal` records to the container's first process, in order, less those
+/// that are always there (SIGCHLD, and the SIGURG of every Go program). Each is
+/// held to the container that it names.
+pub fn to<'a>(container: &Container, records: &'a [Value]) -> Vec<&'a Value> {
+    let noise = [Value::from(libc::SIGCHLD), Value::from(libc::SIGURG)];
+    let found: Vec<&Value> = records
+        .iter()
+        .filter(|record| record["type"] == "signal" && is_to(record, container))
+        .filter(|record| !noise.contains(&record["signal"]["number"]))
+        .collect();
+    for record in &found {
+        identity::hold(&record["target"]["container"], container);
+    }
+    found
+}
+
+fn is_to(record: &Value, container: &Container) -> bool {
+    let target = &record["target"];
+    let start = target["start_ns"].as_u64().map(|ns| ns / TICK_NS);
+    target["pid"] == container.pid && start == Some(container.start)
+}
+
+/// `NAME OUTCOME REASON (RESULT) by COMM, RELATION`, without the relation of
+/// equals.
+pub fn line(record: &Value) -> String {
+    let word = |pointer| record.pointer(pointer).and_then(Value::as_str);
+    let word = |pointer| word(pointer).unwrap_or("?");
+    let relation = match word("/relation") {
+        "same" => String::new(),
+        other => format!(", {other}"),
+    };
+    format!(
+        "{} {} {} ({}) by {}{relation}",
+        word("/signal/name"),
+        word("/outcome"),
+        word("/reason"),
+        word("/result"),
+        word("/sender/comm"),
+    )
+}
+
+/// [`line`] for each of [`to`].
+pub fn lines(container: &Container, records: &[Value]) -> Vec<String> {
+    to(container, records).into_iter().map(line).collect()
+}
+
+/// The time between the first two.
+pub fn apart(records: &[&Value]) -> Duration {
+    let at = |index: usize| {
+        let record = records.get(index);
+        record.and_then(|record| record["mono_ns"].as_u64())
+    };
+    match (at(0), at(1)) {
+        (Some(first), Some(second)) => Duration::from_nanos(second.saturating_sub(first)),
+        _ => Duration::ZERO,
+    }
+}

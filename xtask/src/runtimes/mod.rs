@@ -1,0 +1,357 @@
+//! `cargo xtask runtimes`: Docker, containerd with its CRI, Podman and runc on
+//! this machine, for the tests that need real ones.
+//!
+//! docs/runtimes.md says how to use it. Nothing is fetched but Debian's packages;
+//! no network is set up; and what somebody else has started is never stopped.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use crate::args::Args;
+use crate::failure::{Context as _, Failure, Result, fail};
+use crate::privilege;
+use crate::vm::initramfs::utf8;
+use crate::workspace::{self, Workspace};
+
+mod clients;
+mod daemon;
+mod image;
+mod leftovers;
+mod packages;
+mod process;
+mod suite;
+mod tar;
+
+use daemon::{Daemon, State};
+
+/// Debian's own, for which its modules are; another one may be first on `PATH`.
+const PYTHON: &str = "/usr/bin/python3";
+
+/// Where sigwhy looks for them, as everybody does.
+const CONTAINERD_SOCKET: &str = "/run/containerd/containerd.sock";
+const DOCKER_SOCKET: &str = "/run/docker.sock";
+
+/// - `restrict_oom_score_adj`: a pod's sandbox wants -998, which takes
+///   CAP_SYS_RESOURCE, and root in a container has not got it.
+/// - `sandbox_image`: the default would be fetched from a registry.
+/// - `conf_dir`: without CNI only pods on the host's network are made.
+const CONTAINERD_TOML: &str = r#"version = 2
+root = "/var/lib/containerd"
+state = "/run/containerd"
+[grpc]
+  address = "/run/containerd/containerd.sock"
+[plugins."io.containerd.grpc.v1.cri"]
+  restrict_oom_score_adj = true
+  sandbox_image = "localhost/sigwhy-test/pause:1"
+  stream_server_address = "127.0.0.1"
+  [plugins."io.containerd.grpc.v1.cri".cni]
+    conf_dir = "/nonexistent"
+"#;
+
+/// - `default_ulimits`: the usual ones are above the hard limits of many machines.
+/// - `runtime`: crun refuses a machine with cgroup v1 and v2 side by side.
+const CONTAINERS_CONF: &str = r#"[containers]
+default_ulimits = ["nofile=4096:4096", "nproc=4096:4096"]
+[engine]
+cgroup_manager = "cgroupfs"
+events_logger = "file"
+runtime = "runc"
+"#;
+
+/// dockerd without a bridge, iptables or forwarding: containers have `lo`.
+const DOCKERD_ARGS: &[&str] = &[
+    "--host=unix:///run/docker.sock",
+    "--containerd=/run/containerd/containerd.sock",
+    "--bridge=none",
+    "--iptables=false",
+    "--ip6tables=false",
+    "--ip-forward=false",
+    "--ip-masq=false",
+    "--userland-proxy=false",
+    // As for the sandbox above.
+    "--oom-score-adjust=0",
+    "--exec-opt=native.cgroupdriver=cgroupfs",
+    "--storage-driver=overlay2",
+];
+
+/// The command.
+pub fn run(ws: &Workspace, args: &mut Args) -> Result<ExitCode> {
+    match args.command().as_deref() {
+        Some("up") => {
+            args.finish()?;
+            as_root(ws, &["up"], || up(ws))
+        }
+        Some("down") => {
+            let purge = args.flag("--purge");
+            args.finish()?;
+            let words: &[&str] = if purge {
+                &["down", "--purge"]
+            } else {
+                &["down"]
+            };
+            as_root(ws, words, || down(ws, purge))
+        }
+        Some("status") => {
+            args.finish()?;
+            as_root(ws, &["status"], || status(ws))
+        }
+        Some("test") => suite::run(ws, args),
+        Some(other) => Err(Failure::Usage(format!("runtimes has no {other:?}"))),
+        None => Err(Failure::Usage(
+            "runtimes what? up, test, status or down".into(),
+        )),
+    }
+}
+
+/// Does it as root: here, or in another xtask under sudo.
+fn as_root(
+    ws: &Workspace,
+    words: &[&str],
+    body: impl FnOnce() -> Result<ExitCode>,
+) -> Result<ExitCode> {
+    if privilege::is_root() {
+        return body();
+    }
+    let me = std::env::current_exe().context(|| "where is xtask?".into())?;
+    let mut command = privilege::command(ws, "env", "daemons and packages belong to root")?;
+    let mut target = std::ffi::OsString::from("CARGO_TARGET_DIR=");
+    target.push(&ws.target);
+    command.arg(target).arg(me).arg("runtimes").args(words);
+    let status = workspace::status(&mut command)?;
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    Ok(ExitCode::from(code.unwrap_or(1)))
+}
+
+/// All that is on this machine.
+struct Runtimes<'a> {
+    ws: &'a Workspace,
+    /// `target/runtimes`, with everything of ours but the runtimes' own data.
+    dir: PathBuf,
+    containerd: Daemon,
+    dockerd: Daemon,
+}
+
+impl<'a> Runtimes<'a> {
+    fn new(ws: &'a Workspace) -> Result<Self> {
+        let dir = ws.target.join("runtimes");
+        let config = dir.join("containerd.toml");
+        let pid_file = dir.join("dockerd.own.pid");
+        let words = |text: &str| text.split(' ').map(str::to_owned).collect();
+        let containerd = Daemon {
+            name: "containerd",
+            socket: CONTAINERD_SOCKET,
+            data: "/var/lib/containerd",
+            args: vec!["--config".into(), utf8(&config)?.into()],
+            question: words("ctr --connect-timeout 1s version"),
+            pid_file: None,
+            dir: dir.clone(),
+        };
+        let mut args: Vec<String> = DOCKERD_ARGS.iter().map(|arg| (*arg).to_owned()).collect();
+        args.push(format!("--pidfile={}", utf8(&pid_file)?));
+        let dockerd = Daemon {
+            name: "dockerd",
+            socket: DOCKER_SOCKET,
+            data: "/var/lib/docker",
+            args,
+            question: words("docker -H unix:///run/docker.sock version"),
+            pid_file: Some(pid_file),
+            dir: dir.clone(),
+        };
+        Ok(Self {
+            ws,
+            dir,
+            containerd,
+            dockerd,
+        })
+    }
+
+    fn write(&self, name: &str, text: &str) -> Result<()> {
+        let path = self.dir.join(name);
+        let parent = path.parent().unwrap_or(&self.dir);
+        fs::create_dir_all(parent).context(|| format!("cannot make {}", parent.display()))?;
+        fs::write(&path, text).context(|| format!("cannot write {}", path.display()))
+    }
+
+    /// The CRI client, with what protoc makes of its messages.
+    fn install_cri(&self) -> Result<()> {
+        let from = self.ws.root.join("tests/runtimes/cri");
+        for name in ["client.py", "cri.proto"] {
+            let path = from.join(name);
+            let text =
+                fs::read_to_string(&path).context(|| format!("cannot read {}", path.display()))?;
+            self.write(&format!("cri/{name}"), &text)?;
+        }
+        let mut protoc = self.ws.command("protoc");
+        protoc.args(["--python_out=.", "cri.proto"]);
+        protoc.current_dir(self.dir.join("cri"));
+        clients::run_quietly(&mut protoc, "compiling tests/runtimes/cri/cri.proto")
+    }
+
+    /// A directory for `runc run --bundle`: runc's own example, running a shell
+    /// that waits.
+    fn install_bundle(&self) -> Result<()> {
+        let bundle = self.dir.join("bundle");
+        let config = bundle.join("config.json");
+        let _ = fs::remove_dir_all(&bundle);
+        fs::create_dir_all(&bundle).context(|| format!("cannot make {}", bundle.display()))?;
+        let mut spec = self.ws.command("runc");
+        spec.arg("spec").current_dir(&bundle);
+        clients::run_quietly(&mut spec, "runc spec")?;
+        let text =
+            fs::read_to_string(&config).context(|| format!("cannot read {}", config.display()))?;
+        let text = bundle_config(&text, utf8(&self.dir.join("rootfs"))?)?;
+        self.write("bundle/config.json", &text)
+    }
+}
+
+/// runc's example with another command, no terminal and the root file system at
+/// `rootfs`, for many containers at once.
+fn bundle_config(example: &str, rootfs: &str) -> Result<String> {
+    let mut text = example.to_owned();
+    for (old, new) in [
+        (r#""terminal": true"#, r#""terminal": false"#.to_owned()),
+        (r#""sh""#, r#""/bin/bash-init""#.to_owned()),
+        (r#""path": "rootfs""#, format!(r#""path": "{rootfs}""#)),
+    ] {
+        if !text.contains(old) {
+            return fail(format!(
+                "`runc spec` has no {old}: this runc is unknown here"
+            ));
+        }
+        text = text.replacen(old, &new, 1);
+    }
+    Ok(text)
+}
+
+/// `runtimes up`.
+fn up(ws: &Workspace) -> Result<ExitCode> {
+    let start = Instant::now();
+    let say = |what: String| {
+        let seconds = start.elapsed().as_secs_f64();
+        eprintln!("xtask: {seconds:5.1} s  {what}");
+    };
+    let runtimes = Runtimes::new(ws)?;
+    runtimes.write("containerd.toml", CONTAINERD_TOML)?;
+    runtimes.write("containers.conf", CONTAINERS_CONF)?;
+    let installed = packages::ensure(ws, &runtimes.dir.join("apt.log"))?;
+    say(match installed.len() {
+        0 => "packages are there".into(),
+        _ => format!("installed {}", installed.join(" ")),
+    });
+    let images = image::build(ws, &runtimes.dir)?;
+    say(format!("images are {}", images.archive.display()));
+    let mut theirs = false;
+    for daemon in [&runtimes.containerd, &runtimes.dockerd] {
+        let state = daemon.ensure(ws)?;
+        theirs |= state == State::Theirs;
+        say(format!("{} {}", daemon.name, describe(state)));
+    }
+    let filled = runtimes.load(&images)?;
+    say(match filled.len() {
+        0 => "images are loaded".into(),
+        _ => format!("images loaded into {}", filled.join(", ")),
+    });
+    runtimes.install_cri()?;
+    runtimes.install_bundle()?;
+    runtimes.until_the_cri_knows()?;
+    if theirs {
+        runtimes.try_a_pod()?;
+    }
+    say(format!("all is up: {}", runtimes.dir.display()));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `runtimes down`.
+fn down(ws: &Workspace, purge: bool) -> Result<ExitCode> {
+    packages::clean()?;
+    let runtimes = Runtimes::new(ws)?;
+    if !runtimes.dir.exists() {
+        eprintln!("xtask: nothing was started");
+        return Ok(ExitCode::SUCCESS);
+    }
+    runtimes.remove_ours(purge);
+    // dockerd first: it uses the other.
+    for daemon in [&runtimes.dockerd, &runtimes.containerd] {
+        match daemon.stop(ws)? {
+            Some(pid) => eprintln!("xtask: stopped {} (pid {pid})", daemon.name),
+            None => eprintln!(
+                "xtask: {} {}",
+                daemon.name,
+                match daemon.state(ws) {
+                    State::Theirs => "is not ours and stays",
+                    _ => "does not run",
+                }
+            ),
+        }
+    }
+    let all_down = [&runtimes.dockerd, &runtimes.containerd]
+        .iter()
+        .all(|daemon| daemon.state(ws) == State::Down);
+    if all_down {
+        leftovers::unmount(ws);
+        leftovers::remove_cgroups();
+        leftovers::check(CONTAINERD_SOCKET, &runtimes.bundles())?;
+    }
+    if purge {
+        let dir = &runtimes.dir;
+        fs::remove_dir_all(dir).context(|| format!("cannot remove {}", dir.display()))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `runtimes status`: exit code 0 if all is up, 3 if not.
+fn status(ws: &Workspace) -> Result<ExitCode> {
+    let runtimes = Runtimes::new(ws)?;
+    let up = is_up(&runtimes);
+    for daemon in [&runtimes.containerd, &runtimes.dockerd] {
+        println!("{:10} {}", daemon.name, describe(daemon.state(ws)));
+    }
+    println!("{:10} {}", "state", runtimes.dir.display());
+    Ok(ExitCode::from(if up { 0 } else { 3 }))
+}
+
+/// Whether both daemons answer and all that `up` puts there last is there.
+fn is_up(runtimes: &Runtimes) -> bool {
+    let answers = |daemon: &Daemon| daemon.answers(runtimes.ws);
+    answers(&runtimes.containerd)
+        && answers(&runtimes.dockerd)
+        && runtimes.dir.join("bundle/config.json").exists()
+}
+
+fn describe(state: State) -> String {
+    match state {
+        State::Ours(pid) => format!("is up (pid {pid})"),
+        State::Theirs => "is up, not ours: it will not be stopped".into(),
+        State::Down => "is down".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bundle_starts_our_init_in_our_files() {
+        let example =
+            r#"{"process": {"terminal": true, "args": ["sh"]}, "root": {"path": "rootfs"}}"#;
+        let made = bundle_config(example, "/t/rootfs");
+        assert_eq!(
+            made.as_deref(),
+            Ok(
+                r#"{"process": {"terminal": false, "args": ["/bin/bash-init"]}, "root": {"path": "/t/rootfs"}}"#
+            )
+        );
+        assert!(bundle_config("{}", "/t").is_err());
+    }
+
+    #[test]
+    fn the_sandbox_image_is_one_of_ours() {
+        let pause = format!("sandbox_image = \"{}pause:1\"", image::PREFIX);
+        assert!(CONTAINERD_TOML.contains(&pause));
+        assert!(image::IMAGES.iter().any(|(name, _)| *name == "pause"));
+        assert!(CONTAINERD_TOML.contains(CONTAINERD_SOCKET));
+        assert!(DOCKERD_ARGS.iter().any(|arg| arg.ends_with(DOCKER_SOCKET)));
+    }
+}
