@@ -10,6 +10,7 @@
 mod batch;
 mod clock;
 mod look;
+mod names;
 
 use std::{io::Write as _, time::Duration};
 
@@ -20,12 +21,16 @@ use tokio::{io::unix::AsyncFd, time::Instant};
 use crate::{
     assemble::{self, Assembler},
     decode,
-    kernel::load::{self, Loaded, Sums},
+    kernel::{
+        cgroup,
+        load::{self, Loaded, Sums},
+    },
     record::{Loss, Record, Start, ZapSource},
 };
 use batch::Batch;
 pub use clock::boottime;
 use look::Look;
+use names::Names;
 
 /// Records read from one ring in one go.
 const BATCH: usize = 2_048;
@@ -46,6 +51,7 @@ const LAST_RECORDS: Duration = Duration::from_millis(50);
 pub struct Session {
     loaded: Loaded,
     assembler: Assembler,
+    names: Names,
     matters: AsyncFd<OwnedFd>,
     rest: AsyncFd<OwnedFd>,
     batch: Batch,
@@ -91,7 +97,10 @@ impl Session {
                 .map(|rung| rung.shown())
         };
         let lost = &loaded.offsets.lost;
-        let assembler = Assembler::new(assemble::Options {
+        let table = std::fs::read_to_string("/proc/cgroups").unwrap_or_default();
+        let v1 = cgroup::v1_hierarchy(&table);
+        let mut assembler = Assembler::new(assemble::Options {
+            v1_hierarchy: v1.map(|(_, number)| number),
             clock_offset_ns,
             walk,
             frozen_in_state: loaded.offsets.frozen_in_state,
@@ -109,6 +118,8 @@ impl Session {
                 .ok()
                 .map(|text| text.trim().to_owned())
         };
+        let mut names = Names::start(v1.map(|(controller, _)| controller))?;
+        names.first(assembler.registry());
         let began_ns = boottime();
         let start = Start {
             when: assembler.when(began_ns),
@@ -141,6 +152,7 @@ impl Session {
             rest: Loaded::wakeups(&loaded.rest)?,
             loaded,
             assembler,
+            names,
             batch: Batch::default(),
             more: true,
             // Wake-ups from before the rings were watched are not seen.
@@ -173,7 +185,8 @@ impl Session {
             tokio::task::yield_now().await;
             return Ok(());
         }
-        let due = [self.look.at(), self.count_at].into_iter().flatten().min();
+        let due = [self.look.at(), self.count_at, self.names.at()];
+        let due = due.into_iter().flatten().min();
         let timer = async {
             match due {
                 Some(at) => tokio::time::sleep_until(at).await,
@@ -213,7 +226,10 @@ impl Session {
         }
         self.foresee(before);
         self.told_until = watermark;
+        self.names.exchange(self.assembler.registry());
         self.release(watermark, out);
+        // What was just seen for the first time is asked about at once.
+        self.names.exchange(self.assembler.registry());
 
         let now = Instant::now();
         let alive = std::mem::take(&mut self.woken) || got > 0;

@@ -24,7 +24,8 @@ pub struct View {
     pub ends_of: Option<Vec<u32>>,
 }
 
-/// A container by name, init, or PID-namespace inode; `*` and `?` match as in a shell.
+/// A container by name, id or the beginning of it, image, pod (`namespace/pod` or
+/// the pod alone), init, or PID-namespace inode; `*` and `?` match as in a shell.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ContainerPattern(String);
 
@@ -42,9 +43,24 @@ impl ContainerPattern {
             .ok()
     }
 
+    /// As runtimes take ids: any beginning that is not too short to mean one.
+    fn begins(&self, id: Option<&str>) -> bool {
+        const SHORTEST: usize = 4;
+        self.0.len() >= SHORTEST && id.is_some_and(|id| id.starts_with(&self.0))
+    }
+
     fn matches(&self, container: &Container) -> bool {
+        let is = |text: &Option<String>| text.as_ref().is_some_and(|text| glob(&self.0, text));
+        let pod = container.pod.as_ref().map(|pod| {
+            let space = container.pod_namespace.as_deref().unwrap_or("default");
+            format!("{space}/{pod}")
+        });
         self.pid_ns() == Some(container.pid_ns)
             || glob(&self.0, &container.name)
+            || self.begins(container.id.as_deref())
+            || is(&container.image)
+            || is(&container.pod)
+            || is(&pod)
             || container
                 .init_comm
                 .is_some_and(|comm| glob(&self.0, &comm.as_str()))

@@ -1,25 +1,45 @@
-//! Which container a process is in, from the kernel's facts alone.
+//! Which container a process is in: by its runtime's name for it where that is
+//! known ([`Registry`]), else from the kernel's facts alone.
 //!
-//! Any PID namespace other than the host's is a container, named after its
-//! inode, with its init beside it. The inode is reused soon after a namespace
+//! By those, any PID namespace other than the host's is a container, named
+//! after its inode, with its init beside it. The inode is reused soon after a namespace
 //! ends, so an entry belongs to the init that was seen with it: another init
 //! means another container. A fact without an init is of that container only
 //! where the kernel has ids for namespaces that it never reuses (6.18).
 
 use std::sync::Arc;
 
-use tracer_common::facts::{PidLevels, Reaper, Task};
+use tracer_common::facts::{CgroupMkdir, Cgroups, PidLevels, Reaper, Task};
 
 use super::{bounded::Bounded, people};
+use crate::container::cgroupfs::{CgroupId, Hierarchy};
+use crate::container::process::ProcessId;
+use crate::container::{Found, Place, Registry};
 use crate::record::{Comm, Container, ContainerRef, Runtime};
 
 /// Containers known at one time; beyond it the oldest are forgotten, and named
 /// again when they are next seen.
 const LIMIT: usize = 16_384;
 
+/// A process, as far as the facts tell where it is.
+#[derive(Debug, Clone, Copy)]
+pub struct Whose<'a> {
+    pub task: &'a Task,
+    pub levels: &'a PidLevels,
+    /// Not recorded for processes of the host among themselves.
+    pub cgroups: Option<&'a Cgroups>,
+    /// The init of its innermost namespace, where it was recorded.
+    pub reaper: Option<&'a Reaper>,
+    /// When, CLOCK_BOOTTIME in ns.
+    pub now: u64,
+}
+
 /// The containers seen so far.
 #[derive(Debug)]
 pub struct Containers {
+    registry: Registry,
+    /// The number in `/proc/cgroups` of the v1 hierarchy that names containers.
+    v1_hierarchy: Option<u32>,
     by_inode: Bounded<u32, Known>,
     /// The same without an init, for facts that do not tell whose they are.
     bare: Bounded<u32, ContainerRef>,
@@ -35,16 +55,67 @@ struct Known {
 }
 
 impl Containers {
-    pub fn new() -> Self {
+    pub fn new(v1_hierarchy: Option<u32>) -> Self {
         Self {
+            registry: Registry::new(),
+            v1_hierarchy,
             by_inode: Bounded::new(LIMIT),
             bare: Bounded::new(LIMIT),
         }
     }
 
-    /// The container of a process whose innermost namespace is `levels`;
-    /// `reaper` is that namespace's init, where it was recorded.
-    pub fn of(&mut self, levels: &PidLevels, reaper: Option<&Reaper>) -> Option<ContainerRef> {
+    /// What is known by name, for whoever answers its questions.
+    pub fn registry(&mut self) -> &mut Registry {
+        &mut self.registry
+    }
+
+    /// A cgroup was made.
+    pub fn cgroup_made(&mut self, made: &CgroupMkdir) {
+        let hierarchy = match made.hierarchy {
+            0 => Hierarchy::V2,
+            number if Some(number) == self.v1_hierarchy => Hierarchy::V1,
+            _ => return,
+        };
+        let bytes = &made.path[..made.path.len().min(made.len as usize)];
+        // A path that was cut would name another cgroup.
+        let is_whole = made.len > 0 && bytes.len() + 1 < made.path.len();
+        if let (true, Ok(path)) = (is_whole, std::str::from_utf8(bytes)) {
+            let id = CgroupId {
+                hierarchy,
+                id: made.id,
+            };
+            self.registry.cgroup_created(id, path, made.header.ts);
+        }
+    }
+
+    /// The init of a namespace has ended.
+    pub fn ended(&mut self, levels: &PidLevels, init: &Task, now: u64) {
+        let init = ProcessId {
+            pid: init.tgid,
+            start_ns: init.start,
+        };
+        self.registry.namespace_ended(levels.inum, init, now);
+    }
+
+    /// The container of a process; `None` on the host.
+    pub fn of(&mut self, whose: Whose<'_>) -> Option<ContainerRef> {
+        // Who has released itself has neither numbers nor a namespace.
+        let levels = people::known(whose.levels)?;
+        if let Some(cgroups) = whose.cgroups {
+            let place = Place::new(whose.task, levels, cgroups, whose.reaper);
+            if let Found::Named(container) = self.registry.find(&place, whose.now) {
+                return Some(container);
+            }
+        }
+        self.by_namespace(levels, whose.reaper)
+    }
+
+    /// By the PID namespace alone.
+    fn by_namespace(
+        &mut self,
+        levels: &PidLevels,
+        reaper: Option<&Reaper>,
+    ) -> Option<ContainerRef> {
         let levels = people::known(levels).filter(|levels| levels.level > 0)?;
         let known = self.by_inode.get(&levels.inum);
         let Some(reaper) = reaper.filter(|reaper| reaper.tgid != 0) else {
@@ -76,7 +147,13 @@ impl Containers {
     }
 
     /// The container of an init that is at hand itself.
-    pub fn of_init(&mut self, levels: &PidLevels, init: &Task) -> Option<ContainerRef> {
+    pub fn of_init(
+        &mut self,
+        levels: &PidLevels,
+        init: &Task,
+        cgroups: &Cgroups,
+        now: u64,
+    ) -> Option<ContainerRef> {
         // A thread may have a name of its own: what was known is better.
         if init.tid != init.tgid
             && let Some(known) = self.by_inode.get(&levels.inum)
@@ -90,7 +167,13 @@ impl Containers {
             _pad: 0,
             comm: init.comm,
         };
-        self.of(levels, Some(&reaper))
+        self.of(Whose {
+            task: init,
+            levels,
+            cgroups: Some(cgroups),
+            reaper: Some(&reaper),
+            now,
+        })
     }
 
     fn without_init(&mut self, inum: u32) -> ContainerRef {
@@ -118,12 +201,6 @@ fn container(inum: u32, init: Option<&Reaper>) -> ContainerRef {
     }))
 }
 
-impl Default for Containers {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -145,44 +222,84 @@ mod tests {
         }
     }
 
+    fn whose(containers: &mut Containers, levels: &PidLevels) -> Option<ContainerRef> {
+        containers.of(Whose {
+            task: &Task::default(),
+            levels,
+            cgroups: None,
+            reaper: None,
+            now: 0,
+        })
+    }
+
+    fn made(hierarchy: u32, path: &[u8]) -> CgroupMkdir {
+        let mut made = CgroupMkdir {
+            header: tracer_common::facts::Header::default(),
+            id: 77,
+            hierarchy,
+            len: path.len() as u32,
+            path: [b'x'; tracer_common::facts::CGROUP_PATH_LEN],
+        };
+        made.path[..path.len()].copy_from_slice(path);
+        made
+    }
+
+    #[test]
+    fn a_cgroup_is_asked_about_when_it_is_made() {
+        let asked = |made: &CgroupMkdir| {
+            let mut containers = Containers::new(Some(8));
+            containers.cgroup_made(made);
+            let due = containers.registry().next_want().unwrap_or_default();
+            let questions = containers.registry().wants(due);
+            questions.into_iter().find_map(|question| question.path)
+        };
+        let path = "/docker/0123";
+        for hierarchy in [0, 8] {
+            let said = asked(&made(hierarchy, path.as_bytes()));
+            assert_eq!(said.as_deref(), Some(path), "{hierarchy}");
+        }
+        assert_eq!(asked(&made(5, path.as_bytes())), None, "another controller");
+        assert_eq!(asked(&made(0, b"")), None, "unreadable");
+        assert_eq!(asked(&made(0, b"/\xff")), None, "no text");
+        assert_eq!(asked(&made(0, &[b'a'; 511])), None, "cut");
+    }
+
     #[test]
     fn a_reused_inode_is_another_container() {
-        let mut containers = Containers::new();
+        let mut containers = Containers::new(None);
         let first = reaper(100, 1, b"bash\0\0\0\0\0\0\0\0\0\0\0\0");
-        let a = containers
-            .of(&levels(7), Some(&first))
+        let a = containers.by_namespace(&levels(7), Some(&first))
             .expect("a container");
         assert_eq!((a.name.as_str(), a.init_pid), ("pidns-7", Some(100)));
         // Without a reaper and without an id, it may be another's inode by now.
-        let bare = containers.of(&levels(7), None).expect("a container");
+        let bare = containers.by_namespace(&levels(7), None).expect("a container");
         assert_eq!((bare.pid_ns, bare.init_pid), (7, None));
-        let again = containers.of(&levels(7), Some(&first));
+        let again = containers.by_namespace(&levels(7), Some(&first));
         assert_eq!(again, Some(a), "which does not forget the init");
         let second = reaper(100, 2, b"bash\0\0\0\0\0\0\0\0\0\0\0\0");
-        containers.of(&levels(7), Some(&second));
+        containers.by_namespace(&levels(7), Some(&second));
         let third = reaper(200, 2, b"sh\0\0\0\0\0\0\0\0\0\0\0\0\0\0");
-        let c = containers
-            .of(&levels(7), Some(&third))
+        let c = containers.by_namespace(&levels(7), Some(&third))
             .expect("a container");
         assert_eq!(c.init_pid, Some(200));
     }
 
     #[test]
     fn an_id_vouches_for_the_init() {
-        let mut containers = Containers::new();
+        let mut containers = Containers::new(None);
         let with_id = |ns_id| PidLevels { ns_id, ..levels(7) };
         let init = reaper(100, 1, b"bash\0\0\0\0\0\0\0\0\0\0\0\0");
-        let first = containers.of(&with_id(50), Some(&init));
-        assert_eq!(containers.of(&with_id(50), None), first);
-        let heir = containers.of(&with_id(51), None).expect("a container");
+        let first = containers.by_namespace(&with_id(50), Some(&init));
+        assert_eq!(containers.by_namespace(&with_id(50), None), first);
+        let heir = containers.by_namespace(&with_id(51), None).expect("a container");
         assert_eq!(heir.init_pid, None);
     }
 
     #[test]
     fn an_init_vouches_for_itself() {
-        let mut containers = Containers::new();
+        let mut containers = Containers::new(None);
         let old = reaper(100, 1, b"bash\0\0\0\0\0\0\0\0\0\0\0\0");
-        containers.of(&levels(7), Some(&old));
+        containers.by_namespace(&levels(7), Some(&old));
         let mut init = Task {
             start: 2,
             tgid: 200,
@@ -190,11 +307,11 @@ mod tests {
             comm: *b"sh\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
             ..Task::default()
         };
-        let own = containers.of_init(&levels(7), &init).expect("a container");
+        let own = containers.of_init(&levels(7), &init, &Cgroups::default(), 0).expect("a container");
         assert_eq!(own.init_pid, Some(200));
         // Its last thread has another name, and is the same init.
         (init.tid, init.comm) = (203, [b'x'; 16]);
-        assert_eq!(containers.of_init(&levels(7), &init), Some(own));
+        assert_eq!(containers.of_init(&levels(7), &init, &Cgroups::default(), 0), Some(own));
     }
 
     #[test]
@@ -203,11 +320,11 @@ mod tests {
             level: u32::MAX,
             ..levels(7)
         };
-        assert_eq!(Containers::new().of(&gone, None), None);
+        assert_eq!(whose(&mut Containers::new(None), &gone), None);
     }
 
     #[test]
     fn the_host_is_none() {
-        assert_eq!(Containers::new().of(&PidLevels::default(), None), None);
+        assert_eq!(whose(&mut Containers::new(None), &PidLevels::default()), None);
     }
 }

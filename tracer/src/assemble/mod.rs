@@ -20,13 +20,14 @@ mod zaps;
 use tracer_common::facts::{self, zap};
 
 use crate::{
+    container::Registry,
     decide::{self, situation},
     decode::Fact,
     record::{self, Record, Timestamp, When, ZapPhase, ZapSource},
 };
 use awaited::Awaited;
 use bounded::Bounded;
-use containers::Containers;
+use containers::{Containers, Whose};
 use zaps::Zaps;
 
 /// Processes whose death is remembered, signals whose delivery is awaited, and
@@ -56,6 +57,8 @@ pub struct Options {
     pub sees_sigterm: bool,
     /// How the end of a PID namespace is seen.
     pub zap_source: ZapSource,
+    /// The number in `/proc/cgroups` of the v1 hierarchy that names containers.
+    pub v1_hierarchy: Option<u32>,
 }
 
 /// Turns facts into records.
@@ -80,7 +83,7 @@ impl Assembler {
     pub fn new(options: Options) -> Self {
         Self {
             options,
-            containers: Containers::new(),
+            containers: Containers::new(options.v1_hierarchy),
             zaps: Zaps::new(),
             dying: Bounded::new(REMEMBERED),
             oom: Bounded::new(1_024),
@@ -104,6 +107,11 @@ impl Assembler {
         self.options.clock_offset_ns = ns;
     }
 
+    /// What is known of containers by name, for whoever answers its questions.
+    pub fn registry(&mut self) -> &mut Registry {
+        self.containers.registry()
+    }
+
     /// Looks at a fact before its turn: the OOM killer names its victim a
     /// moment after it has sent the SIGKILL.
     pub fn foresee(&mut self, fact: &Fact) {
@@ -123,8 +131,7 @@ impl Assembler {
             Fact::Zap(zap) => self.zap(zap, out),
             // Told with the SIGKILL.
             Fact::Oom(_) => {}
-            // The namer's.
-            Fact::CgroupMkdir(_) => {}
+            Fact::CgroupMkdir(made) => self.containers.cgroup_made(made),
         }
     }
 
@@ -143,7 +150,13 @@ impl Assembler {
             exit.exit_code
         };
         let signal = status & 0x7f;
-        let container = self.containers.of(&exit.pid, Some(&exit.reaper));
+        let container = self.containers.of(Whose {
+            task: &exit.task,
+            levels: &exit.pid,
+            cgroups: Some(&exit.cgroups),
+            reaper: Some(&exit.reaper),
+            now: exit.header.ts,
+        });
         out.push(Record::Exit(Box::new(record::Exit {
             when: self.when(exit.header.ts),
             process: people::process(
@@ -169,7 +182,10 @@ impl Assembler {
         let ts = fact.header.ts;
         match fact.phase {
             zap::ENTER | zap::WAIT => {
-                let container = self.containers.of_init(&fact.pid, &fact.init);
+                let container =
+                    self.containers
+                        .of_init(&fact.pid, &fact.init, &fact.cgroups, ts);
+                self.containers.ended(&fact.pid, &fact.init, ts);
                 let init = people::process(
                     &fact.init,
                     &fact.pid,

@@ -5,7 +5,7 @@ use tracer_common::{
     signals::{SIGCHLD, SIGTERM},
 };
 
-use super::{Assembler, people};
+use super::{Assembler, containers::Whose, people};
 use crate::{
     decide::{
         self, Frozen, Handler, Info, Outcome, Relation, Sender, Situation, Step, Target,
@@ -61,9 +61,13 @@ impl Assembler {
         }
         let target_levels =
             full.map_or_else(|| people::host_levels(&core.target), |full| full.target_pid);
-        let container = self
-            .containers
-            .of(&target_levels, full.map(|full| &full.reaper));
+        let container = self.containers.of(Whose {
+            task: &core.target,
+            levels: &target_levels,
+            cgroups: full.map(|full| &full.target_cgroups),
+            reaper: full.map(|full| &full.reaper),
+            now: ts,
+        });
         let target = people::process(
             &core.target,
             &target_levels,
@@ -87,7 +91,7 @@ impl Assembler {
             self.zaps.kill(sender_key, ts, victim);
         }
         if core.bits & bits::BYPASS == 0 {
-            let sender = self.sender(core, full, kind);
+            let sender = self.sender(core, full, kind, &target);
             out.push(Record::Signal(Box::new(record::Signal {
                 when: self.when(ts),
                 signal: signal_id(situation.sig, core.code),
@@ -168,12 +172,15 @@ impl Assembler {
         core: &SignalCore,
         full: Option<&SignalFull>,
         kind: Kind,
+        target: &Process,
     ) -> record::Sender {
         if !kind.names_a_process() {
             return record::Sender {
                 kind,
                 process: Process::NONE,
                 ancestors: Vec::new(),
+                role: None,
+                role_words: None,
             };
         }
         let levels = full.map_or_else(|| people::host_levels(&core.sender), |full| full.sender_pid);
@@ -184,7 +191,19 @@ impl Assembler {
                     == (full.target_pid.level, full.target_pid.inum)
             })
             .map(|full| &full.reaper);
-        let container = self.containers.of(&levels, reaper);
+        let container = self.containers.of(Whose {
+            task: &core.sender,
+            levels: &levels,
+            cgroups: full.map(|full| &full.sender_cgroups),
+            reaper,
+            now: core.header.ts,
+        });
+        let ancestors = full.map_or_else(Vec::new, |full| people::ancestors(&full.ancestors));
+        let of = target.container.as_deref();
+        let (role, role_words) = match of.filter(|_| kind == Kind::Process) {
+            Some(of) => people::role(core, &levels, container.as_deref(), of, &ancestors),
+            None => (None, None),
+        };
         record::Sender {
             kind,
             process: people::process(
@@ -194,7 +213,9 @@ impl Assembler {
                 container,
                 self.options.uid_known,
             ),
-            ancestors: full.map_or_else(Vec::new, |full| people::ancestors(&full.ancestors)),
+            ancestors,
+            role,
+            role_words,
         }
     }
 
@@ -219,7 +240,13 @@ impl Assembler {
         };
         let decision = decide::deliver::decide(&delivery, &mut walk);
         let levels = full.map_or_else(|| people::host_levels(&core.target), |full| full.target_pid);
-        let container = self.containers.of(&levels, full.map(|full| &full.reaper));
+        let container = self.containers.of(Whose {
+            task: &core.target,
+            levels: &levels,
+            cgroups: full.map(|full| &full.target_cgroups),
+            reaper: full.map(|full| &full.reaper),
+            now: core.header.ts,
+        });
         let is_init = people::is_ns_init(&levels);
         let generated = self.awaited.taken(key, core.target.tid, sig);
         let group_exit = core.signal_flags & SIGNAL_GROUP_EXIT != 0;

@@ -107,6 +107,8 @@ pub fn signal(
             kind: Kind::Process,
             process: from,
             ancestors: Vec::new(),
+            role: None,
+            role_words: None,
         },
         target: target(to),
         scope: Scope::Process,

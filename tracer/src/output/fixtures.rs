@@ -82,6 +82,8 @@ pub fn sender(kind: Kind, process: Process) -> Sender {
         kind,
         process,
         ancestors: Vec::new(),
+        role: None,
+        role_words: None,
     }
 }
 

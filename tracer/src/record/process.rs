@@ -71,6 +71,14 @@ pub struct Sender {
     /// Its ancestors, the parent first, where they were recorded.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ancestors: Vec<Ancestor>,
+    /// What it is to the target's container: `runtime`, `own_init`, `exec`,
+    /// `shell_inside`, and others. Left out where the target is in none. By names
+    /// that processes give themselves: for reading, not for deciding.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role: Option<&'static str>,
+    /// The same in words: `docker (runc)`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role_words: Option<String>,
 }
 
 /// A process further up.

@@ -27,6 +27,7 @@ pub const OPTIONS: Options = Options {
     uid_known: true,
     sees_sigterm: true,
     zap_source: ZapSource::Inferred,
+    v1_hierarchy: None,
 };
 
 /// A process of the tests.

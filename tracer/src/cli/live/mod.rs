@@ -43,8 +43,9 @@ pub struct Args {
     #[arg(long, value_name = "PID", value_delimiter = ',')]
     pub sender_pid: Vec<u32>,
 
-    /// Only signals to these containers: name, name of the init, or inode of
-    /// the PID namespace; * and ? match as in a shell.
+    /// Only signals to these containers: name, beginning of the id, image, pod
+    /// or namespace/pod, name of the init, or inode of the PID namespace; * and ?
+    /// match as in a shell.
     #[arg(short, long, value_name = "CONTAINER", value_delimiter = ',')]
     pub container: Vec<String>,
 

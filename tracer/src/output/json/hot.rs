@@ -39,6 +39,12 @@ impl Hot {
         out.extend_from_slice(br#"","#);
         self.process(out, &r.sender.process)?;
         ancestors(out, &r.sender)?;
+        if let Some(role) = r.sender.role {
+            word(out, r#","role":""#, role);
+        }
+        if let Some(words) = &r.sender.role_words {
+            text(out, r#","role_words":"#, words)?;
+        }
         out.extend_from_slice(br#"},"target":"#);
         self.target(out, &r.target)?;
         field(out, r#","scope":"#, &r.scope)?;

@@ -113,6 +113,8 @@ impl Dice {
                     comm: self.text().as_str().into(),
                 })
                 .collect(),
+            role: self.maybe(|_| "runtime"),
+            role_words: self.maybe(Self::text),
         };
         signal.target = self.target();
         signal.scope = self.pick(&[Scope::Process, Scope::Thread]);

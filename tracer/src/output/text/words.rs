@@ -113,7 +113,14 @@ pub fn ancestor(a: &Ancestor) -> String {
 /// Who sent it; with its container, where that is not the target's.
 pub fn sender(s: &Sender, target: Option<&Container>) -> String {
     let named = || {
-        let mut text = process(&s.process);
+        let mut text = match &s.role_words {
+            // Who is behind runc matters more than runc.
+            Some(words) if s.role == Some("runtime") => {
+                let pid = s.process.pid.map_or_else(|| "?".to_owned(), |n| n.to_string());
+                format!("{} {pid}", quoted(&terminal(words)))
+            }
+            _ => process(&s.process),
+        };
         if let Some(own) = s.process.container.as_deref()
             && target.is_none_or(|target| target.pid_ns != own.pid_ns)
         {
@@ -141,6 +148,17 @@ pub fn container(container: Option<&Container>) -> String {
     let Some(container) = container else {
         return "host".to_owned();
     };
+    let pod = container.pod_namespace.as_deref().zip(container.pod.as_deref());
+    if pod.is_some() || container.image.is_some() {
+        let mut name = match pod {
+            Some((space, pod)) => format!("{space}/{pod}/{}", container.name),
+            None => container.name.clone(),
+        };
+        if let Some(image) = &container.image {
+            name = format!("{name} ({image})");
+        }
+        return container_name(&name, CONTAINER_WIDTH);
+    }
     match &container.init_comm {
         Some(init) => {
             let init = format!(" ({})", comm(Some(init)));
