@@ -88,7 +88,7 @@ fn tell(program: &Value) -> anyhow::Result<()> {
 
 #[test]
 fn every_program_is_within_its_limits() -> anyhow::Result<()> {
-    let report = run(sigwhy().args(["doctor", "--format", "json"]))?
+    let report = run(sigwhy().args(["doctor", "--cost", "--format", "json"]))?
         .records()?
         .remove(0);
     let programs = programs(&report);

@@ -12,6 +12,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 
+use crate::harness::slow;
+
 /// How long a start, an end or a record may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -50,7 +52,7 @@ impl Lines {
 
     /// The first line that `found` takes.
     fn until<T>(&self, found: impl Fn(&str) -> Option<T>) -> anyhow::Result<T> {
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + slow(PATIENCE);
         let mut lines = self.lock();
         let mut seen = 0;
         loop {
@@ -225,7 +227,7 @@ impl Said {
 
 /// Waits for a process to end, and does not let it run forever.
 pub fn ended(child: &mut Child) -> anyhow::Result<ExitStatus> {
-    let end = Instant::now() + PATIENCE;
+    let end = Instant::now() + slow(PATIENCE);
     loop {
         if let Some(status) = child.try_wait().context("waiting for sigwhy")? {
             return Ok(status);

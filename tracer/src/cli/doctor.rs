@@ -8,7 +8,8 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::ValueEnum;
 
-use crate::doctor::{self, Options, Report, hooks};
+use crate::doctor::hooks::{self, Effort};
+use crate::doctor::{self, Options, Report};
 use crate::output::color::{Color, Variables};
 
 /// Exit code when tracing cannot work here.
@@ -34,6 +35,12 @@ pub struct Args {
     /// each hook is to be expected there, and what types do not tell.
     #[arg(long, value_name = "FILE")]
     pub btf: Option<PathBuf>,
+
+    /// Also find out the most that each program may cost the verifier, under
+    /// other filters than all at once; --format json has the numbers. Takes three
+    /// times as long.
+    #[arg(long, conflicts_with = "btf")]
+    pub cost: bool,
 }
 
 /// How to print.
@@ -54,8 +61,12 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
             Report::about("a kernel with these types", found.checks).with_hooks(found.hooks)
         }
         None => {
+            let effort = match args.cost {
+                true => Effort::Worst,
+                false => Effort::Once,
+            };
             let mut checks = doctor::environment(&Options::default());
-            let tried = hooks::tried(&checks);
+            let tried = hooks::tried(&checks, effort);
             checks.extend(tried.checks);
             Report::new(checks).with_hooks(tried.hooks)
         }

@@ -21,6 +21,7 @@ mod types;
 #[cfg(test)]
 mod tests;
 
+pub use crate::kernel::probe::Effort;
 pub use programs::{HookReport, ProgramReport, RungReport};
 
 const GROUP: &str = "Hooks";
@@ -35,7 +36,7 @@ pub struct Found {
 
 /// Tries the hooks on the running kernel, unless the checks before say that
 /// there is no use: then one line says what is in the way.
-pub fn tried(before: &[Check]) -> Found {
+pub fn tried(before: &[Check], effort: Effort) -> Found {
     let obstacle = ["capabilities", "user_namespace", "btf", "lockdown"]
         .into_iter()
         .filter_map(|id| before.iter().find(|check| check.id == id))
@@ -53,7 +54,7 @@ pub fn tried(before: &[Check]) -> Found {
         Err(_) => Vec::new(),
     };
     let mut hooks = Vec::new();
-    match probe::probe(&load::Options::default()) {
+    match probe::probe(&load::Options::default(), effort) {
         Ok(probed) => {
             checks.extend(probed.iter().map(hook));
             hooks.extend(probed.iter().map(HookReport::tried));

@@ -118,15 +118,29 @@ const SETTINGS: [(u32, bool); 3] = [
     (gate::HOST | gate::NOISE, false),
 ];
 
+/// How thoroughly to try.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effort {
+    /// With all filters on: whether each rung holds.
+    Once,
+    /// Under each of [`SETTINGS`], to learn the most that a program may cost.
+    /// Takes three times as long.
+    Worst,
+}
+
 /// Loads and attaches every rung of every hook, one at a time, and takes each
-/// down again, once for each of [`SETTINGS`]. Takes some hundred milliseconds.
+/// down again. Takes some hundred milliseconds.
 ///
 /// # Errors
 /// As [`load::load`], except that a hook without a rung is no error here.
-pub fn probe(options: &Options) -> anyhow::Result<Vec<ProbedHook>> {
+pub fn probe(options: &Options, effort: Effort) -> anyhow::Result<Vec<ProbedHook>> {
     let ids = aya::Btf::from_sys_fs().map_err(|error| error.to_string());
     let mut all: Vec<ProbedHook> = Vec::new();
-    for (gates, kernel_log) in SETTINGS {
+    let settings = match effort {
+        Effort::Once => &SETTINGS[..1],
+        Effort::Worst => &SETTINGS[..],
+    };
+    for &(gates, kernel_log) in settings {
         let (mut ebpf, _) = load::open(&Options {
             gates,
             kernel_log,

@@ -96,6 +96,7 @@ fn kernel_tiers(ws: &Workspace, wanted: &Wanted, report: &mut Report) {
                 timeout: matrix::TIMEOUT * factor,
                 jobs: None,
                 full: wanted.full,
+                all_ladders: true,
             },
         )?);
         Ok(())

@@ -58,14 +58,14 @@ impl Matrix<'_> {
             let code = watched(command, column)?;
             Ok((code, start.elapsed().as_secs_f64()))
         };
-        let (code, _) = run(&self.argv(ATTACH, true, 0)?)?;
+        let (code, _) = run(&self.argv(ATTACH, true, ladder, 0)?)?;
         let attached = code == 0;
         let suite = match self.has_suite {
-            true => Some(run(&self.argv(SUITE, true, seed)?)?),
+            true => Some(run(&self.argv(SUITE, true, ladder, seed)?)?),
             false => None,
         };
         let fuzzed = match self.has_fuzz {
-            true => Some(run(&self.argv(FUZZ, true, seed)?)?),
+            true => Some(run(&self.argv(FUZZ, true, ladder, seed)?)?),
             false => None,
         };
         if let Some((code, seconds)) = suite {

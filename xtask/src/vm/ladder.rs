@@ -51,6 +51,26 @@ pub const HERE: &[Ladder] = &[
     },
 ];
 
+/// Tests whose subject is not what the hooks tell: the command line, how sigwhy
+/// ends, what it costs, the arena's own, the documents. Each start of sigwhy takes
+/// an emulated kernel's verifier seconds, so one column of a kernel plays them and
+/// the others need not; with `--full` all do.
+pub const ONCE: &[&str] = &[
+    "arena::",
+    "cli::doctor::",
+    "cli::endings::",
+    "cli::errors::",
+    "cli::instructions::",
+    "cli::latency::",
+    "cli::pressure::",
+    "cli::text::",
+    "docs::",
+];
+
+/// Why a column leaves those out.
+pub const WHY_ONCE: &str =
+    "does not depend on the way to attach: the first column of the kernel plays it";
+
 /// The guests' ladders that `--rung` asks for.
 pub fn chosen(wanted: Option<&str>) -> Option<Vec<&'static Ladder>> {
     let found: Vec<_> = GUEST

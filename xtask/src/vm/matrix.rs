@@ -12,9 +12,9 @@ use super::Binaries;
 use super::column::{Column, Verdict};
 use super::guest::Guest;
 use super::kernels::{Kernel, Scratch};
-use super::ladder::Ladder;
+use super::ladder::{self, Ladder};
 use super::qemu::{self, Broken, Output, Ran};
-use super::table::{Image, Table};
+use super::table::Table;
 use crate::failure::{Context as _, Result, fail};
 use crate::workspace::{self, ContextNone as _, Workspace};
 
@@ -48,8 +48,10 @@ pub struct Wanted {
     pub timeout: u64,
     /// Guests at a time; `None`: one for each processor.
     pub jobs: Option<u64>,
-    /// Also the ignored tests.
+    /// Also the ignored tests, and every test in every column.
     pub full: bool,
+    /// Every ladder is to be run, so that each may leave some tests to the first.
+    pub all_ladders: bool,
 }
 
 impl Wanted {
@@ -109,12 +111,32 @@ impl<'a> Matrix<'a> {
         if !self.has_suite {
             column.suite_code = Some(0);
         }
+        if self.leaves_out(ladder) {
+            let once = |name: &&String| ladder::ONCE.iter().any(|part| name.starts_with(part));
+            for name in self.table.tests.iter().filter(once) {
+                column.set(name, Verdict::Skipped(ladder::WHY_ONCE.to_owned()));
+            }
+        }
         column
+    }
+
+    fn leaves_out(&self, ladder: &Ladder) -> bool {
+        let is_first = [ladder::HERE, ladder::GUEST]
+            .iter()
+            .any(|ladders| ladders.first() == Some(ladder));
+        let wanted = &self.wanted;
+        wanted.all_ladders && !wanted.full && wanted.filter.is_none() && !is_first
     }
 
     /// A job's command line, here by the binaries' paths, in a guest by the
     /// names that they have in its /bin.
-    pub(super) fn argv(&self, job: &str, here: bool, seed: u64) -> Result<Vec<String>> {
+    pub(super) fn argv(
+        &self,
+        job: &str,
+        here: bool,
+        ladder: &Ladder,
+        seed: u64,
+    ) -> Result<Vec<String>> {
         let program = |name: &'static str| -> Result<String> {
             if !here {
                 return Ok(name.to_owned());
@@ -140,32 +162,17 @@ impl<'a> Matrix<'a> {
         };
         argv.extend(rest.iter().map(|word| (*word).to_owned()));
         if job == SUITE {
+            if self.leaves_out(ladder) {
+                for part in ladder::ONCE {
+                    argv.extend(["--skip".to_owned(), (*part).to_owned()]);
+                }
+            }
             if self.wanted.full {
                 argv.push("--include-ignored".into());
             }
             argv.extend(self.wanted.filter.clone());
         }
         Ok(argv)
-    }
-
-    /// Judges each kernel by its image, before any is booted.
-    pub fn images(&mut self, kernels: &[Kernel]) -> Result<()> {
-        for kernel in kernels {
-            let mut doctor = self.ws.command(&self.binaries.sigwhy);
-            doctor.args(["doctor", "--color", "never", "--btf"]);
-            let output = doctor
-                .arg(&kernel.elf)
-                .output()
-                .context(|| "cannot run sigwhy".into())?;
-            let image = Image {
-                kernel: kernel.label.clone(),
-                verdict: verdict_of_doctor(&String::from_utf8_lossy(&output.stdout)),
-                can_trace: output.status.success(),
-            };
-            eprintln!("xtask: image of {}: {}", image.kernel, image.verdict);
-            self.table.images.push(image);
-        }
-        Ok(())
     }
 
     /// In guests, some at a time; each that ends is told, and goes to the report
@@ -245,14 +252,14 @@ impl<'a> Matrix<'a> {
         ] {
             guest.variable(key, value);
         }
-        guest.job(ATTACH, &self.argv(ATTACH, false, seed)?);
+        guest.job(ATTACH, &self.argv(ATTACH, false, ladder, seed)?);
         if self.has_suite {
-            guest.job(SUITE, &self.argv(SUITE, false, seed)?);
+            guest.job(SUITE, &self.argv(SUITE, false, ladder, seed)?);
         }
         let tell = "touch /vm/skips /vm/facts; sed 's/^/fact skip\t/' /vm/skips; sed 's/^/fact /' /vm/facts";
         guest.job(FACTS, &words(&["sh", "-c", tell]));
         if self.has_fuzz {
-            guest.job(FUZZ, &self.argv(FUZZ, false, seed)?);
+            guest.job(FUZZ, &self.argv(FUZZ, false, ladder, seed)?);
         }
         Ok(guest)
     }
@@ -339,25 +346,6 @@ fn listed(ws: &Workspace, binaries: &Binaries, filter: Option<&str>) -> Result<V
     Ok(names.map(str::to_owned).collect())
 }
 
-/// What is not quite right, and the last line, which sums up.
-fn verdict_of_doctor(text: &str) -> String {
-    let mut words: Vec<&str> = text
-        .lines()
-        .map(str::trim)
-        .filter(|line| {
-            ["INFO", "WARN", "FAIL"]
-                .iter()
-                .any(|word| line.starts_with(word))
-        })
-        .collect();
-    words.extend(text.lines().last().map(str::trim));
-    let spaced = words.iter().map(|line| {
-        let words: Vec<&str> = line.split_whitespace().collect();
-        words.join(" ")
-    });
-    spaced.collect::<Vec<_>>().join("; ")
-}
-
 /// Adds what is known of the guest as a whole.
 fn note(column: &mut Column, ran: &Ran) {
     column.boot = ran.boot;
@@ -379,18 +367,5 @@ fn note(column: &mut Column, ran: &Ran) {
             }
             _ => {}
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn doctors_words_fit_a_cell() {
-        let text = "Hooks\n  OK    a   fine\n  INFO  kernel fields   one (x)\nsigwhy can trace\n";
-        let expected = "INFO kernel fields one (x); sigwhy can trace";
-        assert_eq!(verdict_of_doctor(text), expected);
-        assert_eq!(verdict_of_doctor(""), "");
     }
 }

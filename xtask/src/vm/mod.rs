@@ -17,6 +17,7 @@ mod column;
 mod guest;
 mod here;
 mod image;
+mod images;
 pub mod initramfs;
 pub mod kernels;
 pub mod ladder;

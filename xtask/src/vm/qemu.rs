@@ -189,7 +189,7 @@ fn command(ws: &Workspace, kernel: &Kernel, initramfs: &Path) -> Command {
         "-M",
         "q35",
     ]);
-    qemu.args(["-smp", "2", "-m", "1G", "-nodefaults", "-no-reboot"]);
+    qemu.args(["-smp", "2", "-m", "2G", "-nodefaults", "-no-reboot"]);
     qemu.args(["-vga", "none", "-nic", "none", "-display", "none"]);
     qemu.args(["-serial", "file:console", "-serial", "chardev:tty"]);
     qemu.args(["-serial", "file:told", "-append", APPEND]);

@@ -39,6 +39,7 @@ pub fn run(ws: &Workspace, args: &mut Args) -> Result<ExitCode> {
             .unwrap_or_else(fuzz_kernel::seed_of_today),
         jobs: args.number("--jobs")?,
         full: args.flag("--full"),
+        all_ladders: rung.is_none(),
         filter: args.positional(),
     };
     args.finish()?;

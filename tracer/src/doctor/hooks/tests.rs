@@ -155,7 +155,7 @@ fn an_obstacle_is_told_instead_of_tried() {
         Status::Fail,
         "CAP_BPF is missing",
     );
-    let Found { checks, hooks } = tried(&[refused]);
+    let Found { checks, hooks } = tried(&[refused], Effort::Once);
     assert_eq!((checks.len(), hooks.len()), (1, 0));
     assert_eq!(checks[0].status, Status::Info);
     assert!(checks[0].detail.contains("CAP_BPF is missing"));
