@@ -13,6 +13,7 @@ mod json;
 mod latency;
 mod live;
 mod pressure;
+mod ps;
 mod rungs;
 mod story;
 mod text;

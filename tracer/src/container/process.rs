@@ -97,6 +97,16 @@ pub fn ns_pids(root: &Root, pid: u32) -> Option<Vec<u32>> {
         .collect()
 }
 
+/// The inode of the PID namespace that this `/proc` shows: the host's, for all
+/// that is asked here. Not that of PID 1, which may not be looked at everywhere.
+pub fn host_ns(root: &Root) -> Option<u32> {
+    let is_own = |pid: &u32| ns_pids(root, *pid).is_some_and(|numbers| numbers.len() == 1);
+    all(root)
+        .into_iter()
+        .filter(is_own)
+        .find_map(|pid| pid_ns(root, pid))
+}
+
 /// Every process, in no order.
 pub fn all(root: &Root) -> Vec<u32> {
     // More than any pid_max.
@@ -178,6 +188,7 @@ mod tests {
         assert!(pid_ns(&root, pid).is_some() && !args(&root, pid).is_empty());
         assert!(ns_pids(&root, pid).is_some_and(|pids| pids[0] == pid));
         assert!(all(&root).contains(&pid));
+        assert!(host_ns(&root).is_some());
     }
 
     #[test]

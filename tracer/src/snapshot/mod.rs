@@ -74,7 +74,7 @@ struct Key {
 pub fn containers(root: &Root) -> Vec<Row> {
     let table = root.text("/proc/cgroups").unwrap_or_default();
     let controller = v1_controller(&table);
-    let host = process::pid_ns(root, 1);
+    let host = process::host_ns(root);
     let mut groups: BTreeMap<Key, Vec<u32>> = BTreeMap::new();
     for pid in process::all(root) {
         let Some(key) = key(root, pid, controller, host) else {
