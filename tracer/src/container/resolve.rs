@@ -117,8 +117,8 @@ impl Resolver {
     pub fn inits(&self) -> Vec<(u32, ProcessId)> {
         let mut inits = HashMap::new();
         for pid in process::all(&self.root) {
-            let is_init =
-                process::ns_pids(&self.root, pid).is_some_and(|numbers| numbers.last() == Some(&1));
+            let is_init = process::ns_pids(&self.root, pid)
+                .is_some_and(|numbers| numbers.len() > 1 && numbers.last() == Some(&1));
             if !is_init {
                 continue;
             }

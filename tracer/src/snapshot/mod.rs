@@ -99,8 +99,11 @@ pub fn containers(root: &Root) -> Vec<Row> {
     rows
 }
 
-/// Where a process belongs; `None` for one of the host.
+/// Where a process belongs; `None` for one of the host, and for a zombie.
 fn key(root: &Root, pid: u32, controller: Option<&str>, host: Option<u32>) -> Option<Key> {
+    if process::stat(root, pid)?.is_dead {
+        return None;
+    }
     let pid_ns = process::pid_ns(root, pid)?;
     let cgroups = process::cgroups(root, pid, controller)?;
     let cgroup = [cgroups.v2, cgroups.v1, cgroups.systemd]
