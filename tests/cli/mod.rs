@@ -14,6 +14,7 @@ mod json;
 mod latency;
 mod live;
 mod pressure;
+mod ps;
 mod rungs;
 mod story;
 mod text;

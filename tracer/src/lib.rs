@@ -2,10 +2,10 @@
 //!
 //! Data flows one way, and no import runs back:
 //! kernel facts ([`kernel`]) -> [`decode`] -> [`decide`] -> [`record`] ->
-//! [`assemble`] (facts in, records out) -> [`output`]. [`container`] knows
-//! what containers are called, [`snapshot`] what is running now. [`capture`] is the loop
-//! that drives it live. [`cli`] holds one file per subcommand; [`lab`] makes the
-//! demonstration containers; [`doctor`] judges a machine.
+//! [`assemble`] (facts in, records out) -> [`output`]. [`capture`] is the loop
+//! that drives it live. [`container`] knows what containers are called, and
+//! [`snapshot`] what runs now. [`cli`] holds one file per subcommand; [`lab`]
+//! makes the demonstration containers; [`doctor`] judges a machine.
 
 pub mod assemble;
 pub mod capture;

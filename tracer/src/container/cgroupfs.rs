@@ -123,7 +123,12 @@ pub struct Index {
 impl Index {
     /// Finds the mounts, and walks nothing yet.
     pub fn new(root: Root, controller: Option<&str>) -> Self {
-        let text = root.text("/proc/self/mountinfo").unwrap_or_default();
+        // PID 1's are the machine's own, whatever is mounted for this process; but
+        // not everybody may look at them.
+        let text = ["/proc/1/mountinfo", "/proc/self/mountinfo"]
+            .iter()
+            .find_map(|path| root.text(path).filter(|text| text.contains("cgroup")))
+            .unwrap_or_default();
         Self {
             mounts: Mounts::parse(&text, controller),
             root,

@@ -24,6 +24,9 @@ pub struct ProcessId {
 pub struct Stat {
     pub comm: String,
     pub ppid: u32,
+    /// Nothing of it runs any more. (A leader whose threads live on is a zombie
+    /// as well.)
+    pub is_dead: bool,
     /// In clock ticks after boot.
     pub start_ticks: u64,
 }
@@ -46,12 +49,15 @@ fn parse_stat(text: &str) -> Option<Stat> {
     // comm may hold anything, parentheses and spaces included; the last `)` ends it.
     let (head, tail) = text.rsplit_once(')')?;
     let comm = head.split_once('(')?.1.to_owned();
-    // Field 3 of proc_pid_stat(5) is the first here.
-    let mut fields = tail.split_ascii_whitespace();
+    // Field 3 of proc_pid_stat(5) is the first of `fields`.
+    let fields: Vec<&str> = tail.split_ascii_whitespace().collect();
+    let field = |number: usize| fields.get(number - 3).copied();
+    let threads: u32 = field(20)?.parse().ok()?;
     Some(Stat {
         comm,
-        ppid: fields.nth(1)?.parse().ok()?,
-        start_ticks: fields.nth(17)?.parse().ok()?,
+        ppid: field(4)?.parse().ok()?,
+        is_dead: matches!(field(3)?, "Z" | "X") && threads <= 1,
+        start_ticks: field(22)?.parse().ok()?,
     })
 }
 
@@ -95,6 +101,16 @@ pub fn ns_pids(root: &Root, pid: u32) -> Option<Vec<u32>> {
     line.split_ascii_whitespace()
         .map(|number| number.parse().ok())
         .collect()
+}
+
+/// The inode of the PID namespace that this `/proc` shows: the host's, for all
+/// that is asked here. Not that of PID 1, which may not be looked at everywhere.
+pub fn host_ns(root: &Root) -> Option<u32> {
+    let is_own = |pid: &u32| ns_pids(root, *pid).is_some_and(|numbers| numbers.len() == 1);
+    all(root)
+        .into_iter()
+        .filter(is_own)
+        .find_map(|pid| pid_ns(root, pid))
 }
 
 /// Every process, in no order.
@@ -158,9 +174,15 @@ mod tests {
             Some(Stat {
                 comm: "a) Z 1 (b".to_owned(),
                 ppid: 7,
+                is_dead: false,
                 start_ticks: 123_456
             })
         );
+        let is_dead = |text: &str| parse_stat(text).is_some_and(|stat| stat.is_dead);
+        let of = |state, threads| {
+            format!("1 (x) {state} 1 7 8 9 0 -1 1 2 3 4 5 6 7 8 20 0 {threads} 0 5 0\n")
+        };
+        assert!(is_dead(&of("Z", 1)) && !is_dead(&of("Z", 2)) && !is_dead(&of("S", 1)));
         assert_eq!(parse_stat("42 (x"), None);
         assert_eq!(parse_stat("42 (x) S 1 2"), None);
     }
@@ -178,6 +200,7 @@ mod tests {
         assert!(pid_ns(&root, pid).is_some() && !args(&root, pid).is_empty());
         assert!(ns_pids(&root, pid).is_some_and(|pids| pids[0] == pid));
         assert!(all(&root).contains(&pid));
+        assert!(host_ns(&root).is_some());
     }
 
     #[test]

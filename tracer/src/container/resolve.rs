@@ -103,25 +103,22 @@ impl Resolver {
                 })
             })
             .collect();
-        let own = process::pid_ns(&self.root, 1);
         for (inode, init) in self.inits() {
-            if Some(inode) != own {
-                answers.push(self.resolve(&Question {
-                    subject: Subject::PidNs(inode),
-                    process: Some(init),
-                    path: None,
-                }));
-            }
+            answers.push(self.resolve(&Question {
+                subject: Subject::PidNs(inode),
+                process: Some(init),
+                path: None,
+            }));
         }
         answers
     }
 
-    /// The init of every PID namespace that `/proc` shows.
+    /// The init of every PID namespace but the one that `/proc` shows.
     pub fn inits(&self) -> Vec<(u32, ProcessId)> {
         let mut inits = HashMap::new();
         for pid in process::all(&self.root) {
-            let is_init =
-                process::ns_pids(&self.root, pid).is_some_and(|numbers| numbers.last() == Some(&1));
+            let is_init = process::ns_pids(&self.root, pid)
+                .is_some_and(|numbers| numbers.len() > 1 && numbers.last() == Some(&1));
             if !is_init {
                 continue;
             }

@@ -8,7 +8,8 @@
 
 use std::borrow::Cow;
 
-use crate::record::{Container, Runtime};
+use crate::decide::sender::Kind;
+use crate::record::{Container, Runtime, Sender, Target};
 
 #[cfg(test)]
 mod tests;
@@ -136,6 +137,44 @@ pub fn role(case: &Case<'_>) -> Role {
         return Role::ShellOnHost { over_ssh };
     }
     Role::Host
+}
+
+/// Who sent a recorded signal, and that in words. `None` where no process did, or
+/// none that is known.
+pub fn of_record(sender: &Sender, target: &Target) -> Option<(Role, String)> {
+    if sender.kind != Kind::Process {
+        return None;
+    }
+    let process = &sender.process;
+    let comm = process.comm?;
+    let comm = comm.as_str();
+    let comms: Vec<_> = sender
+        .ancestors
+        .iter()
+        .map(|ancestor| (ancestor.pid, ancestor.comm))
+        .collect();
+    let comms: Vec<(u32, Cow<'_, str>)> = comms
+        .iter()
+        .map(|(pid, comm)| (*pid, comm.as_str()))
+        .collect();
+    let ancestors: Vec<(u32, &str)> = comms
+        .iter()
+        .map(|(pid, comm)| (*pid, comm.as_ref()))
+        .collect();
+    let is_init = process.ns_pid == Some(1);
+    let case = Case {
+        comm: &comm,
+        ancestors: &ancestors,
+        sender: process.container.as_deref(),
+        target: target.process.container.as_deref(),
+        is_ns_init: is_init && process.ns_level.is_some_and(|level| level > 0),
+        is_global_init: is_init && process.ns_level == Some(0),
+        is_self: process.pid.is_some()
+            && (process.pid, process.start_ns) == (target.process.pid, target.process.start_ns),
+        cgroup: None,
+    };
+    let role = role(&case);
+    Some((role, role.words(&case).into_owned()))
 }
 
 fn inside(case: &Case<'_>, own: &Container) -> Role {

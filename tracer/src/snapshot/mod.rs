@@ -74,7 +74,7 @@ struct Key {
 pub fn containers(root: &Root) -> Vec<Row> {
     let table = root.text("/proc/cgroups").unwrap_or_default();
     let controller = v1_controller(&table);
-    let host = process::pid_ns(root, 1);
+    let host = process::host_ns(root);
     let mut groups: BTreeMap<Key, Vec<u32>> = BTreeMap::new();
     for pid in process::all(root) {
         let Some(key) = key(root, pid, controller, host) else {
@@ -99,8 +99,11 @@ pub fn containers(root: &Root) -> Vec<Row> {
     rows
 }
 
-/// Where a process belongs; `None` for one of the host.
+/// Where a process belongs; `None` for one of the host, and for a zombie.
 fn key(root: &Root, pid: u32, controller: Option<&str>, host: Option<u32>) -> Option<Key> {
+    if process::stat(root, pid)?.is_dead {
+        return None;
+    }
     let pid_ns = process::pid_ns(root, pid)?;
     let cgroups = process::cgroups(root, pid, controller)?;
     let cgroup = [cgroups.v2, cgroups.v1, cgroups.systemd]

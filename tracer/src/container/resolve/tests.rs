@@ -203,3 +203,40 @@ fn a_survey_finds_all_that_runs() {
     });
     assert!(identity.is_some_and(|identity| identity.runtime == Runtime::Docker));
 }
+
+#[test]
+fn the_older_hierarchy_names_what_the_newer_does_not() {
+    let tree = machine();
+    tree.file(
+        "/proc/self/mountinfo",
+        "30 24 0:26 / /cg rw - cgroup2 cgroup2 rw\n31 24 0:27 / /pids rw - cgroup cgroup rw,pids\n",
+    );
+    let path = format!("/docker/{ID2}");
+    tree.directory(&format!("/pids{path}"));
+    let mut init = Process::init(200, "db", 4002, "/").child_of(50);
+    init.cgroups = format!("8:pids:{path}\n0::/\n");
+    tree.process(&init);
+    files(&tree, ID2, "db", 200);
+    let mut resolver = Resolver::new(tree.root(), Some("pids"));
+    let id = Index::new(tree.root(), Some("pids"))
+        .id(Hierarchy::V1, &path)
+        .expect("the directory is there");
+    for (subject, process) in [
+        (
+            Subject::Cgroup(CgroupId {
+                hierarchy: Hierarchy::V1,
+                id,
+            }),
+            None,
+        ),
+        (Subject::PidNs(4002), Some(process(200))),
+    ] {
+        let question = Question {
+            subject,
+            process,
+            path: None,
+        };
+        let found = name(resolver.resolve(&question).verdict);
+        assert_eq!(found.as_deref(), Some("db"), "{subject:?}");
+    }
+}

@@ -202,3 +202,56 @@ fn people_and_services_of_the_host() {
         assert_eq!(said(&case), words);
     }
 }
+
+#[test]
+fn of_a_record() {
+    use std::sync::Arc;
+
+    use crate::record::{Ancestor, Comm, ContainerRef, Process};
+
+    let web = ContainerRef(Arc::new(container("web", Runtime::Docker)));
+    let target = Target {
+        process: Process {
+            pid: Some(100),
+            start_ns: Some(5),
+            container: Some(web),
+            ..Process::NONE
+        },
+        is_init: true,
+        is_global_init: false,
+        unkillable: true,
+        disposition: None,
+        blocked: None,
+        sigwait: None,
+        ptraced: false,
+        exiting: false,
+        frozen: None,
+    };
+    let mut sender = Sender {
+        kind: Kind::Process,
+        process: Process {
+            pid: Some(90),
+            ns_pid: Some(90),
+            ns_level: Some(0),
+            comm: Some(Comm::from("runc")),
+            ..Process::NONE
+        },
+        ancestors: vec![Ancestor {
+            pid: 50,
+            comm: Comm::from("containerd-shim-runc-v2"),
+        }],
+    };
+    let said = |sender: &Sender| of_record(sender, &target).map(|(_, words)| words);
+    assert_eq!(said(&sender).as_deref(), Some("docker (runc)"));
+    sender.process = target.process.clone();
+    sender.process.comm = Some(Comm::from("bash"));
+    assert_eq!(said(&sender).as_deref(), Some("itself"));
+    sender.process.start_ns = Some(4);
+    assert_ne!(
+        said(&sender).as_deref(),
+        Some("itself"),
+        "the pid is reused"
+    );
+    sender.kind = Kind::Timer;
+    assert_eq!(said(&sender), None);
+}
