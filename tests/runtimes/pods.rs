@@ -31,6 +31,8 @@ impl Pod {
         let of_pod = Identity {
             runtime: "containerd",
             id: id.clone(),
+            // A sandbox has no name of its own.
+            name: Some(format!("{name} (pause)")),
             pod: Some(name),
             pod_namespace: Some(NAMESPACE.into()),
             ..Identity::default()
