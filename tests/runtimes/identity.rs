@@ -6,7 +6,7 @@ use super::engine::Container;
 
 /// Whether sigwhy names containers. Until it does, a container is told by its PID
 /// namespace alone, and only that is held to.
-const NAMED: bool = false;
+const NAMED: bool = true;
 
 /// What a record's `container` must be; `None` is not asked for.
 #[derive(Debug, Clone, Default)]

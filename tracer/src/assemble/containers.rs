@@ -268,18 +268,22 @@ mod tests {
     fn a_reused_inode_is_another_container() {
         let mut containers = Containers::new(None);
         let first = reaper(100, 1, b"bash\0\0\0\0\0\0\0\0\0\0\0\0");
-        let a = containers.by_namespace(&levels(7), Some(&first))
+        let a = containers
+            .by_namespace(&levels(7), Some(&first))
             .expect("a container");
         assert_eq!((a.name.as_str(), a.init_pid), ("pidns-7", Some(100)));
         // Without a reaper and without an id, it may be another's inode by now.
-        let bare = containers.by_namespace(&levels(7), None).expect("a container");
+        let bare = containers
+            .by_namespace(&levels(7), None)
+            .expect("a container");
         assert_eq!((bare.pid_ns, bare.init_pid), (7, None));
         let again = containers.by_namespace(&levels(7), Some(&first));
         assert_eq!(again, Some(a), "which does not forget the init");
         let second = reaper(100, 2, b"bash\0\0\0\0\0\0\0\0\0\0\0\0");
         containers.by_namespace(&levels(7), Some(&second));
         let third = reaper(200, 2, b"sh\0\0\0\0\0\0\0\0\0\0\0\0\0\0");
-        let c = containers.by_namespace(&levels(7), Some(&third))
+        let c = containers
+            .by_namespace(&levels(7), Some(&third))
             .expect("a container");
         assert_eq!(c.init_pid, Some(200));
     }
@@ -291,7 +295,9 @@ mod tests {
         let init = reaper(100, 1, b"bash\0\0\0\0\0\0\0\0\0\0\0\0");
         let first = containers.by_namespace(&with_id(50), Some(&init));
         assert_eq!(containers.by_namespace(&with_id(50), None), first);
-        let heir = containers.by_namespace(&with_id(51), None).expect("a container");
+        let heir = containers
+            .by_namespace(&with_id(51), None)
+            .expect("a container");
         assert_eq!(heir.init_pid, None);
     }
 
@@ -307,11 +313,16 @@ mod tests {
             comm: *b"sh\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
             ..Task::default()
         };
-        let own = containers.of_init(&levels(7), &init, &Cgroups::default(), 0).expect("a container");
+        let own = containers
+            .of_init(&levels(7), &init, &Cgroups::default(), 0)
+            .expect("a container");
         assert_eq!(own.init_pid, Some(200));
         // Its last thread has another name, and is the same init.
         (init.tid, init.comm) = (203, [b'x'; 16]);
-        assert_eq!(containers.of_init(&levels(7), &init, &Cgroups::default(), 0), Some(own));
+        assert_eq!(
+            containers.of_init(&levels(7), &init, &Cgroups::default(), 0),
+            Some(own)
+        );
     }
 
     #[test]
@@ -325,6 +336,9 @@ mod tests {
 
     #[test]
     fn the_host_is_none() {
-        assert_eq!(whose(&mut Containers::new(None), &PidLevels::default()), None);
+        assert_eq!(
+            whose(&mut Containers::new(None), &PidLevels::default()),
+            None
+        );
     }
 }

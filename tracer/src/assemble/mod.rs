@@ -182,9 +182,9 @@ impl Assembler {
         let ts = fact.header.ts;
         match fact.phase {
             zap::ENTER | zap::WAIT => {
-                let container =
-                    self.containers
-                        .of_init(&fact.pid, &fact.init, &fact.cgroups, ts);
+                let container = self
+                    .containers
+                    .of_init(&fact.pid, &fact.init, &fact.cgroups, ts);
                 self.containers.ended(&fact.pid, &fact.init, ts);
                 let init = people::process(
                     &fact.init,

@@ -9,8 +9,8 @@ use std::fmt;
 
 use bytes::Buf;
 use tracer_common::facts::{
-    Ancestor, CGROUP_PATH_LEN, CgroupMkdir, Cgroups, DeliverCore, DeliverFull, Exit, Header, Oom, PidLevels, Reaper, SignalCore,
-    SignalFull, Task, Zap, kind,
+    Ancestor, CGROUP_PATH_LEN, CgroupMkdir, Cgroups, DeliverCore, DeliverFull, Exit, Header, Oom,
+    PidLevels, Reaper, SignalCore, SignalFull, Task, Zap, kind,
 };
 
 #[cfg(test)]

@@ -116,7 +116,10 @@ pub fn sender(s: &Sender, target: Option<&Container>) -> String {
         let mut text = match &s.role_words {
             // Who is behind runc matters more than runc.
             Some(words) if s.role == Some("runtime") => {
-                let pid = s.process.pid.map_or_else(|| "?".to_owned(), |n| n.to_string());
+                let pid = s
+                    .process
+                    .pid
+                    .map_or_else(|| "?".to_owned(), |n| n.to_string());
                 format!("{} {pid}", quoted(&terminal(words)))
             }
             _ => process(&s.process),
@@ -148,7 +151,10 @@ pub fn container(container: Option<&Container>) -> String {
     let Some(container) = container else {
         return "host".to_owned();
     };
-    let pod = container.pod_namespace.as_deref().zip(container.pod.as_deref());
+    let pod = container
+        .pod_namespace
+        .as_deref()
+        .zip(container.pod.as_deref());
     if pod.is_some() || container.image.is_some() {
         let mut name = match pod {
             Some((space, pod)) => format!("{space}/{pod}/{}", container.name),
