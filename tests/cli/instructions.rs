@@ -42,6 +42,7 @@ const LIMITS: &[Limit] = &[
     limit("generate_raw_tp", 49_000, 37_500),
     limit("generate_scalar_info", 34_000, 31_000),
     limit("generate_tp_btf", 36_500, 31_000),
+    limit("mkdir_raw_tp", 300, 1_500),
     limit("oom_raw_tp", 200, 1_200),
     limit("oom_tp_btf", 200, 1_100),
     limit("wait_raw_tp", 13_000, 15_500),

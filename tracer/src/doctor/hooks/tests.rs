@@ -199,6 +199,10 @@ fn kernel(helpers: &[&str], structs: &[&str], functions: &[&str]) -> Btf {
     let task = pointer(&mut b, "task_struct");
     let action = pointer(&mut b, "k_sigaction");
     let pid = pointer(&mut b, "pid");
+    let cgroup = pointer(&mut b, "cgroup");
+    let letter = b.int("char", 1);
+    let letter = b.add(kind::CONST, false, 0, "", letter, &[]);
+    let text = b.add(kind::PTR, false, 0, "", letter, &[]);
     for (name, params) in [
         ("signal_generate", &[int, info, task, int, int][..]),
         ("signal_deliver", &[int, info, action]),
@@ -206,6 +210,7 @@ fn kernel(helpers: &[&str], structs: &[&str], functions: &[&str]) -> Btf {
         ("sched_process_wait", &[pid]),
         ("sched_process_free", &[task]),
         ("mark_victim", &[int]),
+        ("cgroup_mkdir", &[cgroup, text]),
     ] {
         let params = std::iter::once(&data).chain(params);
         let params: Vec<_> = params.map(|param| ("x", *param)).collect();
