@@ -3,14 +3,13 @@
 use std::cmp::Ordering;
 
 use tracer_common::{
-    facts::{Ancestor as AncestorFacts, Cgroups, MAX_LEVELS, PidLevels, SignalCore, Task},
+    facts::{Ancestor as AncestorFacts, Cgroups, MAX_LEVELS, PidLevels, Task},
     globals::INIT_PID_NS_INUM,
 };
 
 use crate::{
-    container::role::{self, Case},
     decide::{Handler, Relation},
-    record::{self, Ancestor, Comm, Container, ContainerRef, Disposition, Process},
+    record::{self, Ancestor, Comm, ContainerRef, Disposition, Process},
 };
 
 /// How deep PID namespaces nest (`MAX_PID_NS_LEVEL`).
@@ -243,30 +242,4 @@ mod tests {
         assert_eq!(relation(&gone, &host, 0), Relation::Same);
         assert_eq!(relation(&gone, &gone, 0), Relation::Unrelated);
     }
-}
-
-/// What a sender is to the target's container, as an id and in words.
-pub fn role(
-    core: &SignalCore,
-    levels: &PidLevels,
-    own: Option<&Container>,
-    target: &Container,
-    ancestors: &[Ancestor],
-) -> (Option<&'static str>, Option<String>) {
-    let comm = Comm::new(core.sender.comm);
-    let comm = comm.as_str();
-    let names: Vec<_> = ancestors.iter().map(|a| (a.pid, a.comm.as_str())).collect();
-    let names: Vec<(u32, &str)> = names.iter().map(|(pid, comm)| (*pid, &**comm)).collect();
-    let case = Case {
-        comm: &comm,
-        ancestors: &names,
-        sender: own,
-        target: Some(target),
-        is_ns_init: is_ns_init(levels),
-        is_global_init: levels.level == 0 && levels.nr == 1,
-        is_self: (core.sender.tgid, core.sender.start) == (core.target.tgid, core.target.start),
-        cgroup: own.and_then(|own| own.cgroup.as_deref()),
-    };
-    let role = role::role(&case);
-    (Some(role.id()), Some(role.words(&case).into_owned()))
 }

@@ -7,6 +7,7 @@ use tracer_common::{
 
 use super::{Assembler, containers::Whose, people};
 use crate::{
+    container::role,
     decide::{
         self, Frozen, Handler, Info, Outcome, Relation, Sender, Situation, Step, Target,
         TraceResult, Walk,
@@ -198,13 +199,7 @@ impl Assembler {
             reaper,
             now: core.header.ts,
         });
-        let ancestors = full.map_or_else(Vec::new, |full| people::ancestors(&full.ancestors));
-        let of = target.container.as_deref();
-        let (role, role_words) = match of.filter(|_| kind == Kind::Process) {
-            Some(of) => people::role(core, &levels, container.as_deref(), of, &ancestors),
-            None => (None, None),
-        };
-        record::Sender {
+        let mut sender = record::Sender {
             kind,
             process: people::process(
                 &core.sender,
@@ -213,10 +208,18 @@ impl Assembler {
                 container,
                 self.options.uid_known,
             ),
-            ancestors,
-            role,
-            role_words,
+            ancestors: full.map_or_else(Vec::new, |full| people::ancestors(&full.ancestors)),
+            role: None,
+            role_words: None,
+        };
+        // On the host nobody is anything to a container.
+        if target.container.is_some()
+            && let Some((role, words)) = role::of_record(&sender, target)
+        {
+            sender.role = Some(role.id());
+            sender.role_words = Some(words);
         }
+        sender
     }
 
     pub(super) fn deliver(

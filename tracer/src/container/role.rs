@@ -9,7 +9,7 @@
 use std::borrow::Cow;
 
 use crate::decide::sender::Kind;
-use crate::record::{Container, Runtime, Sender, Target};
+use crate::record::{Container, Process, Runtime, Sender};
 
 #[cfg(test)]
 mod tests;
@@ -141,7 +141,7 @@ pub fn role(case: &Case<'_>) -> Role {
 
 /// Who sent a recorded signal, and that in words. `None` where no process did, or
 /// none that is known.
-pub fn of_record(sender: &Sender, target: &Target) -> Option<(Role, String)> {
+pub fn of_record(sender: &Sender, target: &Process) -> Option<(Role, String)> {
     if sender.kind != Kind::Process {
         return None;
     }
@@ -166,11 +166,11 @@ pub fn of_record(sender: &Sender, target: &Target) -> Option<(Role, String)> {
         comm: &comm,
         ancestors: &ancestors,
         sender: process.container.as_deref(),
-        target: target.process.container.as_deref(),
+        target: target.container.as_deref(),
         is_ns_init: is_init && process.ns_level.is_some_and(|level| level > 0),
         is_global_init: is_init && process.ns_level == Some(0),
         is_self: process.pid.is_some()
-            && (process.pid, process.start_ns) == (target.process.pid, target.process.start_ns),
+            && (process.pid, process.start_ns) == (target.pid, target.start_ns),
         cgroup: None,
     };
     let role = role(&case);

@@ -240,8 +240,10 @@ fn of_a_record() {
             pid: 50,
             comm: Comm::from("containerd-shim-runc-v2"),
         }],
+        role: None,
+        role_words: None,
     };
-    let said = |sender: &Sender| of_record(sender, &target).map(|(_, words)| words);
+    let said = |sender: &Sender| of_record(sender, &target.process).map(|(_, words)| words);
     assert_eq!(said(&sender).as_deref(), Some("docker (runc)"));
     sender.process = target.process.clone();
     sender.process.comm = Some(Comm::from("bash"));

@@ -183,6 +183,7 @@ mod kind {
     pub const STRUCT: u8 = 4;
     pub const ENUM: u8 = 6;
     pub const TYPEDEF: u8 = 8;
+    pub const CONST: u8 = 10;
     pub const FUNC: u8 = 12;
 }
 
