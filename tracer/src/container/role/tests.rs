@@ -2,6 +2,7 @@
 //! of PID 1, so no dockerd is ever among the ancestors.
 
 use super::*;
+use crate::record::Target;
 
 fn container(id: &str, runtime: Runtime) -> Container {
     Container {
