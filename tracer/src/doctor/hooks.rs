@@ -100,6 +100,7 @@ fn cost_of(ability: &str) -> &'static str {
         }
         "cgroup" => "containers have no cgroup, and so no names from their runtime",
         "cgroup_v1" => "containers have no cgroup v1",
+        "cgroup_names" => "containers that end at once may stay without their names",
         "pid_namespace_id" => {
             "a PID namespace has no number of its own, only an inode, which the kernel reuses"
         }

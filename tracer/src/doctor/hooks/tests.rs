@@ -265,7 +265,7 @@ fn types_tell_which_rungs_an_old_kernel_lacks() {
         "signal_generate=tp_btf- signal_generate=tp_btf_scalar_info- signal_generate=raw_tp+ \
          signal_deliver=tp_btf- signal_deliver=tp_btf_scalar_info- signal_deliver=raw_tp+ \
          sched_process_exit=tp_btf+ sched_process_exit=raw_tp+ \
-         zap=fentry? zap=kprobe? zap=inferred- zap=inferred_raw+ oom=tp_btf+ oom=raw_tp+"
+         zap=fentry? zap=kprobe? zap=inferred- zap=inferred_raw+ oom=tp_btf+ oom=raw_tp+ cgroup=raw_tp+"
     );
 }
 
