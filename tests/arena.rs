@@ -11,7 +11,7 @@ use libc::{
 use sigwhy::lab::arena::{Answer, Arena, Disposition, Order, Specimen, Status, TracePolicy};
 
 /// Long enough for a busy machine, and never waited out when all is well.
-const SOON: Duration = Duration::from_secs(5);
+const SOON: Duration = Duration::from_secs(20);
 
 type Outcome = anyhow::Result<()>;
 

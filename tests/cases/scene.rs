@@ -11,7 +11,7 @@ use crate::harness::expect::{Expect, compare, is_own_zap, zap_begins};
 use crate::harness::watch::{Beacon, Identity, shared};
 
 /// Long enough for a busy machine, and never waited out when all is well.
-pub const SOON: Duration = Duration::from_secs(5);
+pub const SOON: Duration = Duration::from_secs(20);
 
 /// If set, only what became of the processes is checked: for a machine that
 /// cannot run the tracer.

@@ -13,7 +13,7 @@ use sigwhy::lab::arena::{
 use crate::plan::{Call, Plan, Sender, State, Target, Threads};
 use crate::predict::{Fate, Kernel};
 
-const SOON: Duration = Duration::from_secs(5);
+const SOON: Duration = Duration::from_secs(20);
 
 /// The lives of the specimens that stay end with the run, not before.
 const LIFE: u64 = 3600;

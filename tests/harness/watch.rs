@@ -13,6 +13,8 @@ use anyhow::{Context as _, anyhow, bail};
 use serde_json::Value;
 use sigwhy::lab::arena::Specimen;
 
+use super::slow;
+
 /// How long the tracer may take until it says that every hook is live.
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -127,7 +129,7 @@ impl Watch {
             child: Mutex::new(child),
         };
         watch
-            .until(START_TIMEOUT, |log| log.start.is_some().then_some(()))
+            .until(slow(START_TIMEOUT), |log| log.start.is_some().then_some(()))
             .context("`sigwhy live` did not say that it watches")?;
         Ok(watch)
     }
@@ -173,7 +175,7 @@ impl Watch {
             .specimen
             .kill(beacon.specimen.ns_pid(), libc::SIGURG)?;
         let sent = beacon.sent;
-        self.until(RECORD_TIMEOUT, |log| {
+        self.until(slow(RECORD_TIMEOUT), |log| {
             let seen = of(log)
                 .iter()
                 .filter(|r| r["signal"]["number"] == libc::SIGURG)
@@ -202,7 +204,7 @@ impl Watch {
         let Identity { pid, start_ticks } = process;
         let enough =
             |log: &mut Log| (of_process(log, pid, start_ticks, kinds).len() >= count).then_some(());
-        let _ = self.until(Duration::from_secs(1), enough);
+        let _ = self.until(slow(Duration::from_secs(1)), enough);
         self.records_of(process, kinds)
     }
 

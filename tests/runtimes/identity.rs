@@ -4,9 +4,10 @@ use serde_json::Value;
 
 use super::engine::Container;
 
-/// Whether sigwhy names containers. Until it does, a container is told by its PID
-/// namespace alone, and only that is held to.
-const NAMED: bool = true;
+/// The host's PID namespace (`PROC_PID_INIT_INO`). A container that was started in
+/// it is told as the host's for now: signals among processes of the host are
+/// recorded without their cgroups.
+const HOST_PID_NS: u32 = 0xEFFF_FFFC;
 
 /// What a record's `container` must be; `None` is not asked for.
 #[derive(Debug, Clone, Default)]
@@ -22,11 +23,8 @@ pub struct Identity {
 /// Fails unless `container`, a field of a record, tells of this one.
 pub fn hold(told: &Value, container: &Container) {
     let is = &container.is;
-    if !NAMED {
-        // The host's namespace is no container, whoever is in it.
-        if !told.is_null() {
-            assert_eq!(told["pid_ns"], container.pid_ns, "{told}");
-        }
+    if container.pid_ns == HOST_PID_NS {
+        assert!(told.is_null(), "{told}");
         return;
     }
     assert_eq!(told["runtime"], is.runtime, "{told}");
@@ -46,9 +44,9 @@ pub fn hold(told: &Value, container: &Container) {
     }
 }
 
-/// Fails unless it is asked for by its name, where that is possible.
+/// Asks for it by its name, where it has one.
 pub fn filter(container: &Container) -> [String; 2] {
-    let by_name = container.is.name.clone().filter(|_| NAMED);
+    let by_name = container.is.name.clone();
     let value = by_name.unwrap_or_else(|| container.pid_ns.to_string());
     ["--container".into(), value]
 }
