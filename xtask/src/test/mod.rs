@@ -19,6 +19,11 @@ pub mod target;
 
 use report::Report;
 
+/// What guests play of the tests: what the kernel does with signals, case by
+/// case. The command line and what it costs are the same on every kernel, take
+/// most of an emulated suite's time, and are left to `vm test` and `--full`.
+const IN_GUESTS: &str = "cases::";
+
 /// How much longer `--full` fuzzes.
 const FULL_FUZZ_FACTOR: u64 = 20;
 
@@ -97,6 +102,7 @@ fn kernel_tiers(ws: &Workspace, wanted: &Wanted, report: &mut Report) {
                 jobs: None,
                 full: wanted.full,
                 all_ladders: true,
+                guests_only: (!wanted.full).then_some(IN_GUESTS),
             },
         )?);
         Ok(())

@@ -52,6 +52,8 @@ pub struct Wanted {
     pub full: bool,
     /// Every ladder is to be run, so that each may leave some tests to the first.
     pub all_ladders: bool,
+    /// Guests play only the tests whose name begins so; this machine plays all.
+    pub guests_only: Option<&'static str>,
 }
 
 impl Wanted {
@@ -111,13 +113,24 @@ impl<'a> Matrix<'a> {
         if !self.has_suite {
             column.suite_code = Some(0);
         }
-        if self.leaves_out(ladder) {
+        if let Some(part) = self.part(ladder) {
+            let others = |name: &&String| !name.starts_with(part) && *name != FUZZ_NAME;
+            for name in self.table.tests.iter().filter(others) {
+                column.set(name, Verdict::Skipped(WHY_PART.to_owned()));
+            }
+        } else if self.leaves_out(ladder) {
             let once = |name: &&String| ladder::ONCE.iter().any(|part| name.starts_with(part));
             for name in self.table.tests.iter().filter(once) {
                 column.set(name, Verdict::Skipped(ladder::WHY_ONCE.to_owned()));
             }
         }
         column
+    }
+
+    /// What this ladder's guests are to play, if not all.
+    fn part(&self, ladder: &Ladder) -> Option<&'static str> {
+        let is_guest = ladder::GUEST.contains(ladder);
+        self.wanted.guests_only.filter(|_| is_guest)
     }
 
     fn leaves_out(&self, ladder: &Ladder) -> bool {
@@ -162,7 +175,9 @@ impl<'a> Matrix<'a> {
         };
         argv.extend(rest.iter().map(|word| (*word).to_owned()));
         if job == SUITE {
-            if self.leaves_out(ladder) {
+            if let Some(part) = self.part(ladder) {
+                argv.push(part.to_owned());
+            } else if self.leaves_out(ladder) {
                 for part in ladder::ONCE {
                     argv.extend(["--skip".to_owned(), (*part).to_owned()]);
                 }
@@ -317,6 +332,8 @@ impl<'a> Matrix<'a> {
 
 /// What the fuzzer is called among the tests.
 pub(super) const FUZZ_NAME: &str = "fuzz_kernel";
+
+const WHY_PART: &str = "left to `cargo xtask vm test`, which plays everything in guests too";
 
 pub(super) const UNATTACHED: &str = "the hooks do not attach in this way";
 

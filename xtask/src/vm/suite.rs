@@ -40,6 +40,7 @@ pub fn run(ws: &Workspace, args: &mut Args) -> Result<ExitCode> {
         jobs: args.number("--jobs")?,
         full: args.flag("--full"),
         all_ladders: rung.is_none(),
+        guests_only: None,
         filter: args.positional(),
     };
     args.finish()?;
