@@ -340,7 +340,9 @@ fn runtime_words(behalf: Behalf, comm: &str) -> String {
     let who = match behalf {
         Behalf::Docker => "docker",
         Behalf::Containerd => "containerd",
-        Behalf::Kubernetes => "the kubelet",
+        Behalf::Kubernetes if comm == "kubelet" => "the kubelet",
+        // The target is a pod's; who asked its runtime is not known.
+        Behalf::Kubernetes => "kubernetes",
         Behalf::CriO => "cri-o",
         Behalf::Podman => "podman",
         Behalf::Lxc => "lxc",

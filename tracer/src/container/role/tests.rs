@@ -32,7 +32,7 @@ fn runc_acts_for_whom_the_container_belongs_to() {
     for (target, words) in [
         (container("web", Runtime::Docker), "docker (runc)"),
         (container("c1", Runtime::Containerd), "containerd (runc)"),
-        (pod, "the kubelet (runc)"),
+        (pod, "kubernetes (runc)"),
         (container("x", Runtime::CriO), "cri-o (runc)"),
         // Nothing is known about the container: the shim is.
         (container("x", Runtime::Unknown), "containerd (runc)"),
