@@ -7,7 +7,7 @@ use super::engine::Container;
 /// The host's PID namespace (`PROC_PID_INIT_INO`). A container that was started in
 /// it is told as the host's for now: signals among processes of the host are
 /// recorded without their cgroups.
-const HOST_PID_NS: u32 = 0xEFFF_FFFC;
+const HOST_PID_NS: u64 = 0xEFFF_FFFC;
 
 /// What a record's `container` must be; `None` is not asked for.
 #[derive(Debug, Clone, Default)]
