@@ -123,7 +123,7 @@ const SETTINGS: [(u32, bool); 3] = [
 pub enum Effort {
     /// With all filters on: whether each rung holds.
     Once,
-    /// Under each of [`SETTINGS`], to learn the most that a program may cost.
+    /// Under each of some settings, to learn the most that a program may cost.
     /// Takes three times as long.
     Worst,
 }

@@ -78,7 +78,7 @@ pub enum TracePolicy {
 pub enum Order {
     /// Answers; proves that the main thread has been through user space.
     Ping,
-    /// Answers [`Answer::Report`].
+    /// Answers [`Answer::Report`](super::Answer::Report).
     Query,
     Dispose {
         signal: i32,
@@ -88,7 +88,7 @@ pub enum Order {
     Mask {
         mask: u64,
     },
-    /// Starts idle threads that run with `mask`; answers [`Answer::Numbers`],
+    /// Starts idle threads that run with `mask`; answers [`Answer::Numbers`](super::Answer::Numbers),
     /// their tids.
     Threads {
         count: u32,
@@ -96,7 +96,7 @@ pub enum Order {
     },
     /// Ends every thread that [`Order::Threads`] started.
     EndThreads,
-    /// Answers [`Answer::Number`]: the child's pid.
+    /// Answers [`Answer::Number`](super::Answer::Number): the child's pid.
     Spawn(Birth),
     /// kill(2); 0, -1 and -pgrp as there. -1 is refused in the arena's own
     /// PID namespace.
@@ -129,7 +129,7 @@ pub enum Order {
         signal: i32,
     },
     /// Answers at once, then waits at most `millis` for a signal out of `mask`
-    /// and says [`Event::Signal`] (0: none came). Blocks `mask` itself and
+    /// and says [`Event::Signal`](super::Event::Signal) (0: none came). Blocks `mask` itself and
     /// leaves it blocked.
     SigWait {
         mask: u64,
@@ -209,7 +209,7 @@ pub enum Order {
     Untrace {
         pid: i32,
     },
-    /// waitid(2) without reaping: answers [`Answer::Status`]. Of a process that
+    /// waitid(2) without reaping: answers [`Answer::Status`](super::Answer::Status). Of a process that
     /// is dead, kernels before 5.17 give the main thread's end and not the
     /// process's: they differ where that thread went first, and after a
     /// reboot(2) inside a PID namespace.
@@ -217,7 +217,7 @@ pub enum Order {
         pid: i32,
     },
     /// Reaps a dead child, waiting for it at most `millis`; answers
-    /// [`Answer::Status`].
+    /// [`Answer::Status`](super::Answer::Status).
     Reap {
         pid: i32,
         millis: u64,
@@ -234,7 +234,7 @@ pub enum Order {
     /// unshare(2) of the user and PID namespaces by the main thread, and a
     /// one-line map of its own uid to root. Later children land in there.
     UnshareUser,
-    /// Opens a pty master and keeps it; answers [`Answer::Text`]: the slave.
+    /// Opens a pty master and keeps it; answers [`Answer::Text`](super::Answer::Text): the slave.
     PtyMake,
     /// Opens a terminal, which becomes the controlling one of a session leader.
     PtyOpen {
