@@ -5,7 +5,8 @@ use serde_json::Value;
 use super::live::{Live, run, sigwhy};
 use super::story::{Story, of_type};
 
-/// What must not depend on how the hooks are attached.
+/// What must not depend on how the hooks are attached. By target: of two events
+/// on two processors at one time, each tracer may time another first.
 fn essence(story: &Story, records: &[Value]) -> Vec<String> {
     let names = [
         (story.host.pid(), "host"),
@@ -17,7 +18,7 @@ fn essence(story: &Story, records: &[Value]) -> Vec<String> {
         let known = names.iter().find(|(known, _)| *pid == *known);
         known.map_or("-", |(_, name)| name).to_owned()
     };
-    records
+    let mut lines: Vec<(String, String)> = records
         .iter()
         .filter(|r| names.iter().any(|(pid, _)| r["target"]["pid"] == *pid))
         // Who is told of a child's end, and by whom, depends on which thread
@@ -25,7 +26,7 @@ fn essence(story: &Story, records: &[Value]) -> Vec<String> {
         .filter(|r| r["signal"]["number"] != libc::SIGCHLD)
         .map(|r| {
             let word = |at: &str| r.pointer(at).map_or("-".to_owned(), Value::to_string);
-            [
+            let line = [
                 word("/type"),
                 word("/signal/number"),
                 word("/signal/code"),
@@ -45,9 +46,13 @@ fn essence(story: &Story, records: &[Value]) -> Vec<String> {
                 word("/relation"),
                 word("/scope"),
             ]
-            .join(" ")
+            .join(" ");
+            (who(&r["target"]["pid"]), line)
         })
-        .collect()
+        .collect();
+    // Stable: the order at one target is the kernel's.
+    lines.sort_by(|(a, _), (b, _)| a.cmp(b));
+    lines.into_iter().map(|(_, line)| line).collect()
 }
 
 /// The best way to signal_generate that this kernel takes, by doctor's trial.

@@ -256,7 +256,15 @@ impl Stage {
             // It may not live to answer.
             return sender.post(order);
         }
-        sender.order(order)
+        let sent = sender.order(order);
+        // An init that ends of it takes whoever is inside along, and perhaps
+        // before it has answered. That the init had to end is checked later.
+        let took_along =
+            |sender: &Specimen| sender.await_death(SOON).is_ok_and(|end| end.is_dead());
+        match sent {
+            Err(_) if plan.sender == Sender::Same && took_along(sender) => Ok(()),
+            sent => sent,
+        }
     }
 
     /// How the target ended. Where its main thread had ended before, older
