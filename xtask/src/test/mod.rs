@@ -110,6 +110,8 @@ fn kernel_tiers(ws: &Workspace, wanted: &Wanted, report: &mut Report) {
     let Some(matrix) = built.as_mut().filter(|_| ready) else {
         return;
     };
+    // Installs what is missing, of which tests here use busybox too.
+    let kernels = all.then(|| kernels_of_guests(ws, wanted));
     let no_root = privilege::missing();
     if let Some(why) = no_root {
         report.cannot_run("this kernel", why);
@@ -121,11 +123,11 @@ fn kernel_tiers(ws: &Workspace, wanted: &Wanted, report: &mut Report) {
         };
         report.stage("this kernel", || matrix.here(ladders));
     }
-    if !all {
+    let Some(kernels) = kernels else {
         return;
-    }
+    };
     let mut guests = Vec::new();
-    match kernels_of_guests(ws, wanted) {
+    match kernels {
         Err(why) => report.cannot_run("other kernels", &why),
         Ok(kernels) => {
             guests = kernels;
