@@ -86,8 +86,9 @@ impl Mounts {
     }
 }
 
-/// Takes back `\040` and its like in a mount table.
-fn unescaped(text: &str) -> String {
+/// Takes back `\040` and its like, which stand for space, tab, newline,
+/// backslash and `#` in a mount table.
+pub fn unescaped(text: &str) -> String {
     let mut plain = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('\\') {

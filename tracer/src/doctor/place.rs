@@ -1,6 +1,7 @@
 //! Checks of where this process runs: PID namespace, cgroups, mounts.
 
 use super::{Check, Status, Text, namespace_inode};
+use crate::container::cgroupfs::unescaped;
 
 const GROUP: &str = "Surroundings";
 
@@ -44,35 +45,11 @@ fn mounts(text: &str) -> impl Iterator<Item = Mount<'_>> {
         let mut fields = line.split(' ');
         let (_device, at) = (fields.next()?, fields.next()?);
         Some(Mount {
-            at: unescape(at),
+            at: unescaped(at),
             kind: fields.next()?,
             options: fields.next()?,
         })
     })
-}
-
-/// Takes back `\040` and its like, which stand for space, tab, newline,
-/// backslash and `#` in a mount table.
-fn unescape(text: &str) -> String {
-    let mut plain = String::new();
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once('\\') {
-        plain.push_str(before);
-        let escape = after
-            .get(..3)
-            .and_then(|octal| u8::from_str_radix(octal, 8).ok());
-        match escape.filter(u8::is_ascii) {
-            Some(byte) => {
-                plain.push(char::from(byte));
-                rest = &after[3..];
-            }
-            None => {
-                plain.push('\\');
-                rest = after;
-            }
-        }
-    }
-    plain + rest
 }
 
 /// How cgroups are mounted.
@@ -215,11 +192,11 @@ net_cls\t0\t1\t1
 
     #[test]
     fn takes_back_octal_escapes() {
-        assert_eq!(unescape("/mnt/a\\040b\\134c"), "/mnt/a b\\c");
-        assert_eq!(unescape("\\\\04"), "\\\\04");
-        assert_eq!(unescape("é\\"), "é\\");
-        assert_eq!(unescape("\\é40"), "\\é40");
-        assert_eq!(unescape("\\777"), "\\777");
+        assert_eq!(unescaped("/mnt/a\\040b\\134c"), "/mnt/a b\\c");
+        assert_eq!(unescaped("\\\\04"), "\\\\04");
+        assert_eq!(unescaped("é\\"), "é\\");
+        assert_eq!(unescaped("\\é40"), "\\é40");
+        assert_eq!(unescaped("\\777"), "\\777");
     }
 
     #[test]
