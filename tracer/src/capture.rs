@@ -9,6 +9,7 @@
 
 mod batch;
 mod clock;
+mod foresight;
 mod look;
 mod names;
 
@@ -29,6 +30,7 @@ use crate::{
 };
 use batch::Batch;
 pub use clock::boottime;
+use foresight::Foresight;
 use look::Look;
 use names::Names;
 
@@ -37,7 +39,7 @@ const BATCH: usize = 2_048;
 
 /// How long a record is held so that an earlier one from another ring or
 /// processor can overtake it. A record is committed within microseconds of its
-/// time, and an OOM victim is named as fast.
+/// time; what takes longer is [`foresight`]'s.
 const SLACK_NS: u64 = 2_000_000;
 
 /// How often the counters are read while events come.
@@ -55,6 +57,7 @@ pub struct Session {
     matters: AsyncFd<OwnedFd>,
     rest: AsyncFd<OwnedFd>,
     batch: Batch,
+    foresight: Foresight,
     /// The rings were not empty when the last drain stopped.
     more: bool,
     /// A ring has announced something since the last drain.
@@ -154,6 +157,7 @@ impl Session {
             assembler,
             names,
             batch: Batch::default(),
+            foresight: Foresight::default(),
             more: true,
             // Wake-ups from before the rings were watched are not seen.
             woken: true,
@@ -225,6 +229,9 @@ impl Session {
             self.assembler.set_clock_offset(clock::offset());
         }
         self.foresee(before);
+        if let Some(unnamed) = self.foresight.watermark(begun) {
+            watermark = watermark.min(unnamed);
+        }
         self.told_until = watermark;
         self.names.exchange(self.assembler.registry());
         self.release(watermark, out);
@@ -324,14 +331,8 @@ impl Session {
     }
 
     fn foresee(&mut self, from: usize) {
-        // Only the OOM killer's records are looked at ahead, and they are rare:
-        // the kind is peeked at without decoding the rest.
-        const KIND: u16 = tracer_common::facts::kind::OOM;
         for entry in &self.batch.entries()[from..] {
-            let bytes = self.batch.slice(*entry);
-            if bytes.get(8..10) == Some(&KIND.to_le_bytes())
-                && let Ok(fact) = decode::decode(bytes)
-            {
+            if let Some(fact) = self.foresight.peek(self.batch.slice(*entry)) {
                 self.assembler.foresee(&fact);
             }
         }

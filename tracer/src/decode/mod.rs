@@ -14,7 +14,7 @@ use tracer_common::facts::{
 };
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 /// One record from the kernel.
 #[derive(Debug, Clone, PartialEq, Eq)]

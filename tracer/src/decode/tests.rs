@@ -6,7 +6,7 @@ use tracer_common::facts::kind;
 use super::*;
 
 /// The bytes of a record, as the ring would carry them.
-fn bytes_of<T: Copy>(record: &T) -> Vec<u8> {
+pub fn bytes_of<T: Copy>(record: &T) -> Vec<u8> {
     let len = size_of::<T>();
     // SAFETY: the records are plain integers without padding (asserted where
     // they are declared), so every byte is initialised.
