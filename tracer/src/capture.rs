@@ -131,7 +131,7 @@ impl Session {
             hooks: loaded
                 .attachments
                 .iter()
-                .map(|a| (a.hook.id, a.rung.map(|rung| rung.shown())))
+                .map(|a| (a.hook.id.into(), a.rung.map(|rung| rung.shown().into())))
                 .collect(),
             refused: loaded
                 .attachments
@@ -139,12 +139,15 @@ impl Session {
                 .filter(|a| !a.refused.is_empty())
                 .map(|a| {
                     (
-                        a.hook.id,
+                        a.hook.id.into(),
                         a.refused.iter().map(ToString::to_string).collect(),
                     )
                 })
                 .collect(),
-            lost_abilities: lost.clone(),
+            lost_abilities: lost
+                .iter()
+                .map(|(ability, fields)| ((*ability).into(), fields.clone()))
+                .collect(),
             filters,
             host: read("/proc/sys/kernel/hostname").unwrap_or_default(),
             boot_id: read("/proc/sys/kernel/random/boot_id"),

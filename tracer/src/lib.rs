@@ -19,4 +19,5 @@ pub mod lab;
 pub mod output;
 pub mod record;
 pub mod snapshot;
+pub mod store;
 pub mod view;

@@ -108,7 +108,7 @@ impl Assembler {
                 result: shown_result(situation.result),
                 outcome: decision.outcome,
                 reason: decision.reason,
-                rule: decision.rule,
+                rule: decision.rule.into(),
                 explanation: words::generated(&situation, &decision, kind),
                 path: path(walk),
             })));
@@ -216,7 +216,7 @@ impl Assembler {
         if target.container.is_some()
             && let Some((role, words)) = role::of_record(&sender, target)
         {
-            sender.role = Some(role.id());
+            sender.role = Some(role.id().into());
             sender.role_words = Some(words);
         }
         sender
@@ -281,7 +281,7 @@ impl Assembler {
             },
             outcome: decision.outcome,
             reason: decision.reason,
-            rule: decision.rule,
+            rule: decision.rule.into(),
             explanation: words::delivered(
                 sig,
                 is_init,
@@ -353,8 +353,8 @@ fn path(walk: Walk) -> Vec<PathStep> {
                  holds,
                  values,
              }| PathStep {
-                function,
-                test,
+                function: function.into(),
+                test: test.into(),
                 holds,
                 values,
             },
