@@ -92,6 +92,7 @@ impl Dice {
             ptraced: self.coin(),
             exiting: self.coin(),
             frozen: self.maybe(Self::coin),
+            sigterm_disposition: self.maybe(|_| Disposition::Handler),
         }
     }
 
