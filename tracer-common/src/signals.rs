@@ -34,6 +34,7 @@ pub const SIGVTALRM: u32 = 26;
 pub const SIGPROF: u32 = 27;
 pub const SIGWINCH: u32 = 28;
 pub const SIGIO: u32 = 29;
+pub const SIGPWR: u32 = 30;
 pub const SIGSYS: u32 = 31;
 
 /// The mask of one signal; 0 for a number outside 1..=64.

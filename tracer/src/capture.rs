@@ -314,7 +314,7 @@ impl Session {
             ring_full,
         } = self.loaded.counters()?;
         Ok(Loss {
-            when: self.assembler.when(boottime().min(self.told_until)),
+            when: self.told_when(),
             kernel_seen: seen,
             filtered,
             submitted,
@@ -326,6 +326,11 @@ impl Session {
     /// Kernel records that could not be decoded.
     pub fn undecodable(&self) -> u64 {
         self.undecodable
+    }
+
+    /// The time up to which everything has been told.
+    pub fn told_when(&self) -> crate::record::When {
+        self.assembler.when(boottime().min(self.told_until))
     }
 
     /// The time of a record made now.

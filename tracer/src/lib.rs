@@ -2,7 +2,8 @@
 //!
 //! Data flows one way, and no import runs back:
 //! kernel facts ([`kernel`]) -> [`decode`] -> [`decide`] -> [`record`] ->
-//! [`assemble`] (facts in, records out) -> [`output`]. [`capture`] is the loop
+//! [`assemble`] (facts in, records out) -> [`episode`] (one termination, told
+//! whole) -> [`diagnosis`] (what was wrong with it) -> [`output`]. [`capture`] is the loop
 //! that drives it live. [`container`] knows what containers are called, and
 //! [`snapshot`] what runs now. [`cli`] holds one file per subcommand; [`lab`]
 //! makes the demonstration containers; [`doctor`] judges a machine.
@@ -13,7 +14,9 @@ pub mod cli;
 pub mod container;
 pub mod decide;
 pub mod decode;
+pub mod diagnosis;
 pub mod doctor;
+pub mod episode;
 pub mod kernel;
 pub mod lab;
 pub mod output;

@@ -104,6 +104,9 @@ impl View {
             Record::Exit(exit) => {
                 !decided && self.shows_end_of(&exit.process, exit.container.as_deref())
             }
+            Record::Episode(episode) => {
+                !decided && !self.signals_only && self.in_container(episode.container.as_deref())
+            }
             Record::Loss(_) | Record::Start(_) | Record::Stop(_) => true,
         }
     }

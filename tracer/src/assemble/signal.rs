@@ -2,7 +2,7 @@
 
 use tracer_common::{
     facts::{DeliverCore, DeliverFull, PidLevels, SignalCore, SignalFull, bits, handler},
-    signals::{SIGCHLD, SIGTERM},
+    signals::{SIGCHLD, SIGKILL, SIGTERM},
 };
 
 use super::{Assembler, containers::Whose, people};
@@ -278,6 +278,7 @@ impl Assembler {
                 exiting: group_exit || core.target.flags & PF_EXITING != 0,
                 // A frozen task takes nothing from its queue but SIGKILL (v2).
                 frozen: None,
+                sigterm_disposition: None,
             },
             outcome: decision.outcome,
             reason: decision.reason,
@@ -329,6 +330,9 @@ fn target_record(
             || t.signal_flags & SIGNAL_GROUP_EXIT != 0
             || t.pf_flags & PF_EXITING != 0,
         frozen: frozen_known.then_some(t.frozen != Frozen::No),
+        sigterm_disposition: (s.sig == SIGKILL)
+            .then(|| people::disposition(Handler::from_fact(core.sigterm_handler)))
+            .flatten(),
     }
 }
 

@@ -20,6 +20,7 @@ pub mod lab;
 pub mod live;
 pub mod man;
 pub mod ps;
+pub mod run;
 pub mod specimen;
 
 /// What was being done when standard output failed.
@@ -56,6 +57,7 @@ pub struct Attach {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Live(Box<live::Args>),
+    Run(Box<run::Args>),
     Lab(lab::Args),
     Ps(ps::Args),
     Doctor(doctor::Args),
@@ -92,6 +94,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let verbose = cli.verbose;
     match cli.command {
         Some(Command::Live(args)) => live::run(*args, verbose),
+        Some(Command::Run(args)) => run::run(*args),
         Some(Command::Lab(args)) => lab::run(args, verbose),
         Some(Command::Ps(args)) => ps::run(args),
         Some(Command::Doctor(args)) => doctor::run(args),

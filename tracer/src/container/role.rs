@@ -225,7 +225,8 @@ fn is_ssh(comm: &str) -> bool {
     SSH.contains(&comm)
 }
 
-fn is_shell(comm: &str) -> bool {
+/// Whether a process of this name is a shell.
+pub fn is_shell(comm: &str) -> bool {
     // A login shell is `-bash` in its arguments, but not in its comm.
     SHELLS.contains(&comm)
 }

@@ -49,6 +49,7 @@ impl Cast {
             Record::Deliver(r) => &r.target.process,
             Record::Zap(r) => &r.init,
             Record::Exit(r) => &r.process,
+            Record::Episode(r) => &r.init,
             Record::Loss(_) | Record::Start(_) | Record::Stop(_) => return false,
         };
         self.name(process).is_some()

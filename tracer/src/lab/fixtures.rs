@@ -88,6 +88,7 @@ fn target(process: Process) -> Target {
         ptraced: false,
         exiting: false,
         frozen: Some(false),
+        sigterm_disposition: None,
     }
 }
 

@@ -76,6 +76,7 @@ pub fn target(process: Process) -> Target {
         ptraced: false,
         exiting: false,
         frozen: None,
+        sigterm_disposition: None,
     }
 }
 

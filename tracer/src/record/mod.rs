@@ -10,12 +10,14 @@ use std::borrow::Cow;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+mod episode;
 mod process;
 mod scalar;
 mod session;
 
+pub use episode::{Diagnosis, Ending, Episode, EpisodeState, Reference, Referred, TimelineEntry};
 pub use process::{Ancestor, Container, ContainerRef, Process, Runtime, Sender, Target, ZapVictim};
-pub use scalar::{Comm, Timestamp};
+pub use scalar::{Comm, Timestamp, duration};
 pub use session::{Loss, Start, Stop, Tally};
 
 use crate::decide::{Outcome, Reason};
@@ -28,6 +30,7 @@ pub enum Record {
     Deliver(Box<Deliver>),
     Zap(Box<Zap>),
     Exit(Box<Exit>),
+    Episode(Box<Episode>),
     Loss(Loss),
     Start(Box<Start>),
     Stop(Box<Stop>),
@@ -207,16 +210,22 @@ pub struct SignalName {
 }
 
 impl Record {
+    /// When it happened.
+    pub fn when(&self) -> When {
+        match self {
+            Self::Signal(r) => r.when,
+            Self::Deliver(r) => r.when,
+            Self::Zap(r) => r.when,
+            Self::Exit(r) => r.when,
+            Self::Episode(r) => r.when,
+            Self::Loss(r) => r.when,
+            Self::Start(r) => r.when,
+            Self::Stop(r) => r.when,
+        }
+    }
+
     /// The key for ordering: CLOCK_BOOTTIME in nanoseconds.
     pub fn mono_ns(&self) -> u64 {
-        match self {
-            Self::Signal(r) => r.when.mono_ns,
-            Self::Deliver(r) => r.when.mono_ns,
-            Self::Zap(r) => r.when.mono_ns,
-            Self::Exit(r) => r.when.mono_ns,
-            Self::Loss(r) => r.when.mono_ns,
-            Self::Start(r) => r.when.mono_ns,
-            Self::Stop(r) => r.when.mono_ns,
-        }
+        self.when().mono_ns
     }
 }

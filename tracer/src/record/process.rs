@@ -106,6 +106,9 @@ pub struct Target {
     pub ptraced: bool,
     pub exiting: bool,
     pub frozen: Option<bool>,
+    /// At a SIGKILL: what it had set for SIGTERM.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sigterm_disposition: Option<Disposition>,
 }
 
 /// A process that the end of a PID namespace killed.

@@ -163,6 +163,34 @@ impl JsonSchema for Timestamp {
     }
 }
 
+/// A span of time in words: in the unit that suits it, with two to four digits.
+pub fn duration(ns: u64) -> String {
+    let tenths = |unit: u64| (ns / unit, ns % unit * 10 / unit);
+    match ns {
+        0..1_000 => format!("{ns} ns"),
+        1_000..1_000_000 => {
+            let (whole, tenth) = tenths(1_000);
+            format!("{whole}.{tenth} us")
+        }
+        1_000_000..1_000_000_000 => {
+            let (whole, tenth) = tenths(1_000_000);
+            format!("{whole}.{tenth} ms")
+        }
+        1_000_000_000..60_000_000_000 => {
+            let (whole, tenth) = tenths(1_000_000_000);
+            format!("{whole}.{tenth} s")
+        }
+        _ => {
+            let seconds = ns / 1_000_000_000;
+            let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+            match hours {
+                0 => format!("{minutes} min {seconds} s"),
+                _ => format!("{hours} h {minutes} min"),
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -22,7 +22,9 @@ use crate::{
 const REMEMBERED: usize = 16;
 
 /// The record types that this version reads.
-const KNOWN: [&str; 7] = ["signal", "deliver", "zap", "exit", "loss", "start", "stop"];
+const KNOWN: [&str; 8] = [
+    "signal", "deliver", "zap", "exit", "episode", "loss", "start", "stop",
+];
 
 /// Why a line is no record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -288,6 +290,7 @@ with_process! {
         ptraced: bool,
         exiting: bool,
         frozen: Option<bool>,
+        sigterm_disposition: Option<Disposition>,
     }
 }
 
@@ -304,6 +307,7 @@ impl TargetLine<'_> {
             ptraced: self.ptraced,
             exiting: self.exiting,
             frozen: self.frozen,
+            sigterm_disposition: self.sigterm_disposition,
         })
     }
 }

@@ -33,15 +33,18 @@ impl End {
         match self {
             Self::Interrupted if shown == 0 && !still_runs => ExitCode::from(130),
             Self::Interrupted | Self::Enough => ExitCode::SUCCESS,
-            Self::Command(status) => {
-                let code = status
-                    .code()
-                    .or_else(|| status.signal().map(|signal| 128 + signal))
-                    .unwrap_or(1);
-                ExitCode::from(u8::try_from(code).unwrap_or(1))
-            }
+            Self::Command(status) => code_of(*status),
         }
     }
+}
+
+/// The exit code of a command, as a shell has it.
+pub fn code_of(status: ExitStatus) -> ExitCode {
+    let code = status
+        .code()
+        .or_else(|| status.signal().map(|signal| 128 + signal))
+        .unwrap_or(1);
+    ExitCode::from(u8::try_from(code).unwrap_or(1))
 }
 
 /// The pid of the command, if it has not ended.

@@ -12,9 +12,10 @@ use crate::{
     output::color::Color,
 };
 
-mod ending;
-mod plan;
+pub(super) mod ending;
+pub(super) mod plan;
 mod stream;
+pub(super) mod tales;
 mod tally;
 mod writer;
 
@@ -27,6 +28,10 @@ mod writer;
 ///
 /// In a line, `bash 22[31207]` is the process bash, 22 in its own PID namespace
 /// and 31207 on the host. DROPPED means that the target never hears of it.
+///
+/// When a container has ended, a paragraph tells the whole of it: who stopped it
+/// how, what went wrong, and what to do about that. Filters that hide a part of
+/// the story (all but --container, --host and --all) hide the paragraph as well.
 ///
 /// Ends with Ctrl-C and then prints a summary.
 #[derive(Debug, clap::Args)]
@@ -74,6 +79,15 @@ pub struct Args {
     /// Everything: the host's processes, every signal, every delivery and exit.
     #[arg(short, long)]
     pub all: bool,
+
+    /// Only episodes: each termination of a container, told whole, and no single
+    /// events.
+    #[arg(long, conflicts_with = "no_episodes")]
+    pub episodes_only: bool,
+
+    /// No episodes.
+    #[arg(long)]
+    pub no_episodes: bool,
 
     /// Stop after this time: 10s, 500ms, 2m.
     #[arg(short, long, value_name = "TIME", value_parser = plan::parse_duration)]

@@ -17,6 +17,7 @@ use super::{
     Args, Format,
     ending::{End, Patience, running},
     plan::Plan,
+    tales::Tales,
     tally::Counts,
     writer::{Queue, Writer},
 };
@@ -68,7 +69,10 @@ pub async fn run(args: &Args, plan: &Plan) -> anyhow::Result<ExitCode> {
     if args.format == Format::Text {
         say(&mut err, &text::header(&start));
     }
-    write(sink.as_mut(), &Record::Start(Box::new(start)))?;
+    let mut tales = Tales::default();
+    let start = Record::Start(Box::new(start));
+    tales.take(std::slice::from_ref(&start));
+    write(sink.as_mut(), &start)?;
     sink.flush().context(cli::WRITING)?;
     // The header comes before the command's own output, and a command whose
     // signals could not be written is not started.
@@ -109,10 +113,14 @@ pub async fn run(args: &Args, plan: &Plan) -> anyhow::Result<ExitCode> {
             }
             status = wait(&mut child) => break End::Command(status?),
             () = at(deadline) => break End::Enough,
+            () = at(tales.at()) => {}
             ready = ready(&mut session, &queue) => ready?,
         }
         session.drain(&mut records);
-        let enough = show(args, plan, &mut records, &mut counts, sink.as_mut())?;
+        tales.take(&records);
+        let mut enough = show(args, plan, &mut records, &mut counts, sink.as_mut())?;
+        tales.tick(session.told_when());
+        enough |= show(args, plan, &mut tales.told(), &mut counts, sink.as_mut())?;
         if let Some(loss) = session.new_loss()? {
             say(
                 &mut err,
@@ -121,6 +129,7 @@ pub async fn run(args: &Args, plan: &Plan) -> anyhow::Result<ExitCode> {
                     loss.ring_full
                 ),
             );
+            tales.take(&[Record::Loss(loss)]);
             write(sink.as_mut(), &Record::Loss(loss))?;
         }
         sink.flush().context(cli::WRITING)?;
@@ -143,6 +152,7 @@ pub async fn run(args: &Args, plan: &Plan) -> anyhow::Result<ExitCode> {
     let mut received = None;
     while patience.until(&queue, ROOM).await.context(cli::WRITING)? {
         session.drain(&mut records);
+        tales.take(&records);
         show(args, plan, &mut records, &mut counts, sink.as_mut())?;
         sink.flush().context(cli::WRITING)?;
         let before = received.replace(session.loss()?.received);
@@ -152,9 +162,13 @@ pub async fn run(args: &Args, plan: &Plan) -> anyhow::Result<ExitCode> {
     }
     if !patience.over {
         session.finish(&mut records);
+        tales.take(&records);
         show(args, plan, &mut records, &mut counts, sink.as_mut())?;
     }
     let loss = session.loss()?;
+    tales.take(&[Record::Loss(loss)]);
+    tales.finish(session.when_now());
+    show(args, plan, &mut tales.told(), &mut counts, sink.as_mut())?;
     let unread = loss.submitted.saturating_sub(loss.received);
     let stop = Stop {
         when: session.when_now(),
@@ -218,7 +232,13 @@ fn show(
 ) -> anyhow::Result<bool> {
     let is_enough = |counts: &Counts| args.count.is_some_and(|limit| counts.signals >= limit);
     for record in records.drain(..) {
-        if is_enough(counts) || !plan.view.shows(&record) {
+        let is_episode = matches!(record, Record::Episode(_));
+        let is_hidden = if is_episode {
+            args.no_episodes
+        } else {
+            args.episodes_only
+        };
+        if is_hidden || is_enough(counts) || !plan.view.shows(&record) {
             continue;
         }
         counts.count(&record);

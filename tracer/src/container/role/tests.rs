@@ -227,6 +227,7 @@ fn of_a_record() {
         ptraced: false,
         exiting: false,
         frozen: None,
+        sigterm_disposition: None,
     };
     let mut sender = Sender {
         kind: Kind::Process,

@@ -97,6 +97,9 @@ impl Hot {
         flag(out, r#","ptraced":"#, t.ptraced);
         flag(out, r#","exiting":"#, t.exiting);
         maybe(out, r#","frozen":"#, t.frozen);
+        if let Some(disposition) = &t.sigterm_disposition {
+            field(out, r#","sigterm_disposition":"#, disposition)?;
+        }
         out.push(b'}');
         Ok(())
     }

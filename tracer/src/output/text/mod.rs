@@ -12,6 +12,7 @@ use crate::decide::{Outcome, Reason};
 use crate::record::{Deliver, Exit, PathStep, Record, Scope, Signal, Timestamp};
 
 mod columns;
+mod episode;
 mod session;
 mod words;
 
@@ -19,6 +20,7 @@ mod words;
 mod tests;
 
 use columns::{Cell, Columns, Paint};
+pub use episode::verdict;
 pub use session::{header, summary};
 
 use super::escape::terminal;
@@ -195,7 +197,7 @@ impl<W: Write> Text<W> {
 /// Whether a record is shown to people who did not ask for all of them.
 pub fn is_news(record: &Record) -> bool {
     match record {
-        Record::Signal(_) | Record::Zap(_) => true,
+        Record::Signal(_) | Record::Zap(_) | Record::Episode(_) => true,
         Record::Deliver(r) => {
             r.outcome == Outcome::Stopped
                 || matches!(
@@ -219,6 +221,7 @@ impl<W: Write> Sink for Text<W> {
             Record::Deliver(r) => self.deliver(r),
             Record::Zap(r) => self.zap(r),
             Record::Exit(r) => self.exit(r),
+            Record::Episode(r) => self.episode(r),
             Record::Loss(r) => {
                 let time = words::time(r.when.ts, &self.options.time);
                 let line = format!(

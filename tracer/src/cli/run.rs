@@ -1,0 +1,313 @@
+//! `sigwhy run`: trace while a command runs, then a verdict about what it ended.
+
+use std::{
+    ffi::OsString,
+    io::{self, IsTerminal as _, Write},
+    process::{ExitCode, ExitStatus},
+};
+
+use anyhow::Context as _;
+use clap::ValueEnum;
+use tokio::{
+    process::{Child, Command},
+    signal::unix::{SignalKind, signal},
+    time::{Duration, Instant, sleep_until},
+};
+use tracer_common::signals::{SIGCHLD, SIGURG, mask};
+
+use super::live::{ending::code_of, plan::parse_duration, tales::Tales};
+use crate::{
+    capture::Session,
+    cli,
+    diagnosis::{Id, catalogue},
+    kernel::load,
+    output::{
+        Sink as _,
+        color::{Color, Variables},
+        json::Json,
+        text,
+    },
+    record::{Episode, EpisodeState, Record},
+    view::{ContainerPattern, View},
+};
+
+/// Everything but what says nothing about an end: SIG32 and SIG33 are the C
+/// library's own. SIGWINCH stays: it is the stop signal of some images.
+const SIGNALS: u64 = !(mask(SIGCHLD) | mask(SIGURG) | mask(32) | mask(33));
+
+/// How long after the command the last events may take to arrive.
+const STRAGGLERS: Duration = Duration::from_millis(150);
+
+/// Exit code where `--fail-on` found something.
+const FOUND: u8 = 3;
+
+/// Run a command, such as `docker stop web`, and tell how what it terminated
+/// came to its end.
+///
+/// The verdict comes on standard error after the command has ended, one note for
+/// each container that was terminated meanwhile, by the command or by another:
+/// what happened when, how much time was wasted, the cause, and what to do about
+/// it. The command's own output is left alone. A container that has not ended
+/// when the command does is waited for.
+///
+/// Exits with the command's code, or with 3 where --fail-on found something.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Exit with 3 where this was the case: ungraceful (killed, crashed, stuck, a
+    /// stop signal without effect, or a SIGTERM handler that never ran), or
+    /// diagnoses such as pid1-no-handler; also a list with commas.
+    #[arg(long, value_name = "WHAT", value_delimiter = ',', value_parser = parse_fail_on)]
+    pub fail_on: Vec<FailOn>,
+
+    /// How long after the command a container that is ending is waited for.
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_duration)]
+    pub grace_after: Duration,
+
+    /// Only these containers: name, beginning of the id, image, pod or
+    /// namespace/pod, name of the init, or inode of the PID namespace; * and ?
+    /// match as in a shell.
+    #[arg(short, long, value_name = "CONTAINER", value_delimiter = ',')]
+    pub container: Vec<String>,
+
+    /// How to tell: with json, `episode` records on stdout, and the command's
+    /// output goes to stderr.
+    #[arg(short, long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+
+    /// Colour: auto is for terminals, and respects NO_COLOR.
+    #[arg(long, value_enum, default_value_t = Color::Auto)]
+    pub color: Color,
+
+    #[command(flatten)]
+    pub attach: super::Attach,
+
+    /// What to run.
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub command: Vec<OsString>,
+}
+
+/// How to tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Notes for people, on standard error.
+    Text,
+    /// One JSON object per episode, on standard output.
+    Json,
+}
+
+/// What makes the exit code 3.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailOn {
+    Ungraceful,
+    Diagnosis(Id),
+}
+
+fn parse_fail_on(text: &str) -> Result<FailOn, String> {
+    if text == "ungraceful" {
+        return Ok(FailOn::Ungraceful);
+    }
+    Id::find(text).map(FailOn::Diagnosis).ok_or_else(|| {
+        let ids: Vec<_> = catalogue::ALL.iter().map(|entry| entry.id.cli()).collect();
+        format!("there are ungraceful, {}", ids.join(", "))
+    })
+}
+
+impl FailOn {
+    fn is_met(self, episode: &Episode) -> bool {
+        match self {
+            Self::Ungraceful => episode.ungraceful,
+            Self::Diagnosis(id) => episode.diagnoses.iter().any(|d| d.id == id.id()),
+        }
+    }
+}
+
+/// Traces while the command runs, then tells.
+///
+/// # Errors
+/// When tracing cannot start, the command cannot, or output cannot be written.
+pub fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(trace(&args))
+}
+
+/// What came of it.
+struct Seen {
+    /// `None` where it was interrupted.
+    status: Option<ExitStatus>,
+    episodes: Vec<Episode>,
+    lost: u64,
+}
+
+async fn trace(args: &Args) -> anyhow::Result<ExitCode> {
+    let options = load::Options {
+        signal_set: SIGNALS,
+        forced: args.attach.forced.clone(),
+        ..load::Options::default()
+    };
+    let (mut session, start) = Session::start(&options, false, Vec::new())?;
+    let mut tales = Tales::default();
+    tales.take(&[Record::Start(Box::new(start))]);
+    let mut seen = follow(args, &mut session, &mut tales).await?;
+
+    let mut records = Vec::new();
+    session.finish(&mut records);
+    let loss = session.loss()?;
+    seen.lost = loss.ring_full + crate::capture::missing(&loss);
+    records.push(Record::Loss(loss));
+    tales.take(&records);
+    tales.finish(session.when_now());
+    seen.add(args, tales.told());
+    seen.tell(args).context(cli::WRITING)?;
+    Ok(seen.exit_code(args))
+}
+
+/// Until the command has ended and what it ended has as well.
+async fn follow(args: &Args, session: &mut Session, tales: &mut Tales) -> anyhow::Result<Seen> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut child = spawn(args)?;
+    let mut seen = Seen {
+        status: None,
+        episodes: Vec::new(),
+        lost: 0,
+    };
+    let mut records = Vec::new();
+    let mut pressed = false;
+    let mut ended: Option<Instant> = None;
+    loop {
+        let last = ended.map(|at| at + args.grace_after.max(STRAGGLERS));
+        let wake = match ended {
+            Some(at) if at + STRAGGLERS > Instant::now() => Some(at + STRAGGLERS),
+            _ => last,
+        };
+        tokio::select! {
+            biased;
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => {
+                // The first one is the command's, which has got it as well.
+                if ended.is_some() || std::mem::replace(&mut pressed, true) {
+                    break;
+                }
+            }
+            status = child.wait(), if ended.is_none() => {
+                seen.status = Some(status?);
+                ended = Some(Instant::now());
+            }
+            () = until(wake) => {}
+            () = until(tales.at()) => {}
+            ready = session.ready() => ready?,
+        }
+        session.drain(&mut records);
+        if let Some(loss) = session.new_loss()? {
+            records.push(Record::Loss(loss));
+        }
+        tales.take(&records);
+        records.clear();
+        tales.tick(session.told_when());
+        seen.add(args, tales.told());
+        let now = Instant::now();
+        if ended.is_some_and(|at| now >= at + STRAGGLERS)
+            && (!tales.is_waiting() || last.is_some_and(|last| now >= last))
+        {
+            break;
+        }
+    }
+    Ok(seen)
+}
+
+async fn until(at: Option<Instant>) {
+    match at {
+        Some(at) => sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn spawn(args: &Args) -> anyhow::Result<Child> {
+    let (program, arguments) = args.command.split_first().context("nothing to run")?;
+    let mut command = Command::new(program);
+    if args.format == Format::Json {
+        command.stdout(io::stderr());
+    }
+    command.args(arguments).spawn().with_context(|| {
+        let name = program.to_string_lossy();
+        format!("cannot start {}", name.escape_debug())
+    })
+}
+
+impl Seen {
+    /// A later word on an episode takes the place of an earlier one.
+    fn add(&mut self, args: &Args, told: Vec<Record>) {
+        let view = View {
+            containers: args
+                .container
+                .iter()
+                .map(|pattern| ContainerPattern::new(pattern))
+                .collect(),
+            ..View::default()
+        };
+        for record in told {
+            if !view.shows(&record) {
+                continue;
+            }
+            let Record::Episode(episode) = record else {
+                continue;
+            };
+            let known = self.episodes.iter_mut().find(|e| e.id == episode.id);
+            match known {
+                Some(known) => *known = *episode,
+                None => self.episodes.push(*episode),
+            }
+        }
+    }
+
+    fn tell(&self, args: &Args) -> io::Result<()> {
+        if args.format == Format::Json {
+            let mut json = Json::new(io::stdout().lock());
+            for episode in &self.episodes {
+                json.record(&Record::Episode(Box::new(episode.clone())))?;
+            }
+            return json.flush();
+        }
+        let mut err = io::stderr().lock();
+        let color = args.color.wanted(err.is_terminal(), &Variables::from_env());
+        let mut note = String::new();
+        for episode in &self.episodes {
+            note.push('\n');
+            note.push_str(&text::verdict(episode, color));
+        }
+        note.push_str(&self.remarks());
+        err.write_all(note.as_bytes())
+    }
+
+    fn remarks(&self) -> String {
+        let mut text = String::new();
+        if self.episodes.is_empty() {
+            text.push_str("sigwhy: no container was terminated\n");
+        }
+        if self.status.is_none() {
+            text.push_str("sigwhy: interrupted before the command ended\n");
+        }
+        let open = |episode: &&Episode| episode.state == EpisodeState::Open;
+        if self.status.is_some() && self.episodes.iter().any(|e| open(&e)) {
+            text.push_str("sigwhy: not all had ended when waiting did (--grace-after)\n");
+        }
+        if self.lost > 0 {
+            text.push_str(&format!(
+                "sigwhy: {} events were lost, so something may be missing\n",
+                self.lost
+            ));
+        }
+        text
+    }
+
+    fn exit_code(&self, args: &Args) -> ExitCode {
+        let is_met = |fail_on: &FailOn| self.episodes.iter().any(|e| fail_on.is_met(e));
+        match self.status {
+            _ if args.fail_on.iter().any(is_met) => ExitCode::from(FOUND),
+            Some(status) => code_of(status),
+            None => ExitCode::from(130),
+        }
+    }
+}

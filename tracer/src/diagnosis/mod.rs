@@ -1,0 +1,165 @@
+//! What was wrong with a termination: causes recognised from the evidence of a
+//! story, each in words and with what to do about it.
+//!
+//! Pure: stories in, diagnoses out. To add one, write its test in the file of
+//! its family and its row in [`catalogue`], which is also the reference.
+//!
+//! Never louder than the evidence. A cause that rests on something unknown says
+//! what; where events were lost, every diagnosis says `complete: false`. Some
+//! causes leave no trace in records at all. These need what `/proc`, a runtime or
+//! a kubelet says, and are not here:
+//!
+//! | id | what is missing |
+//! |---|---|
+//! | `SENDER_DENIED` | a refused kill(2) (EPERM, an LSM) fires no tracepoint of signals |
+//! | `ORPHAN_DAEMONS` | the parents of the processes that a zap kills |
+//! | `ZOMBIE_ACCUMULATION` | the release of a zombie |
+//! | `RUNTIME_GONE` | the parent of the init |
+
+use std::borrow::Cow;
+
+use crate::episode::{Episodes, story, story::State, story::Story};
+use crate::record::{Diagnosis, Ending, Record, Reference, When};
+
+pub mod catalogue;
+mod crashed;
+mod early;
+mod killed;
+mod late;
+mod lost;
+mod shared;
+mod stuck;
+#[cfg(test)]
+mod tests;
+
+pub use catalogue::{Entry, Id};
+
+/// What a test found.
+#[derive(Debug, Clone)]
+pub struct Finding {
+    summary: String,
+    fix: Option<String>,
+    evidence: Vec<Reference>,
+    uncertain: Option<String>,
+}
+
+impl Finding {
+    fn new(summary: String, evidence: impl IntoIterator<Item = Reference>) -> Self {
+        let mut evidence: Vec<_> = evidence.into_iter().collect();
+        evidence.sort_unstable();
+        evidence.dedup();
+        Self {
+            summary,
+            fix: None,
+            evidence,
+            uncertain: None,
+        }
+    }
+
+    /// More to the point than the reference's.
+    fn fix(mut self, fix: String) -> Self {
+        self.fix = Some(fix);
+        self
+    }
+
+    fn uncertain(mut self, why: impl Into<String>) -> Self {
+        self.uncertain = Some(why.into());
+        self
+    }
+}
+
+/// What was wrong, causes first; empty where nothing was.
+pub fn diagnose(story: &Story) -> Vec<Diagnosis> {
+    if story.outer {
+        return Vec::new();
+    }
+    catalogue::ALL
+        .iter()
+        .filter_map(|entry| Some((entry, (entry.test)(story)?)))
+        .map(|(entry, found)| Diagnosis {
+            id: Cow::Borrowed(entry.id.id()),
+            summary: found.summary,
+            evidence: found.evidence,
+            fix: found.fix.unwrap_or_else(|| entry.fix.to_owned()),
+            complete: found.uncertain.is_none() && !story.lossy,
+            uncertain: found.uncertain,
+        })
+        .collect()
+}
+
+/// Records in, `episode` records out.
+#[derive(Debug, Default)]
+pub struct Teller {
+    episodes: Episodes,
+    stories: Vec<Story>,
+}
+
+impl Teller {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes a record, and appends the episodes that are to be told by its time.
+    pub fn take(&mut self, record: &Record, out: &mut Vec<Record>) {
+        self.episodes.take(record, &mut self.stories);
+        self.hand_over(record.when(), out);
+    }
+
+    /// Time has passed, up to which all records have been taken.
+    pub fn tick(&mut self, now: When, out: &mut Vec<Record>) {
+        self.episodes.tick(now.mono_ns, &mut self.stories);
+        self.hand_over(now, out);
+    }
+
+    /// There will be no more records.
+    pub fn finish(&mut self, now: When, out: &mut Vec<Record>) {
+        self.episodes.finish(&mut self.stories);
+        self.hand_over(now, out);
+    }
+
+    /// When [`Self::tick`] has something to do: CLOCK_BOOTTIME in ns.
+    pub fn due(&self) -> Option<u64> {
+        self.episodes.due()
+    }
+
+    /// Whether a termination is under way.
+    pub fn is_waiting(&self) -> bool {
+        self.episodes.is_waiting()
+    }
+
+    fn hand_over(&mut self, when: When, out: &mut Vec<Record>) {
+        for story in self.stories.drain(..) {
+            let diagnoses = diagnose(&story);
+            // A signal that was handled, and the container runs on: a reload, or
+            // a key at a prompt.
+            let has_ended = story.exit.is_some() || story.kill.is_some() || story.zap.is_some();
+            let is_quiet = matches!(story.state, State::LivesOn | State::Open) && !has_ended;
+            if is_quiet && diagnoses.is_empty() {
+                continue;
+            }
+            let mut episode = story::record(&story, when);
+            episode.unknown = unknown(&story, &diagnoses, episode.ending);
+            episode.complete = episode.unknown.is_empty();
+            episode.diagnoses = diagnoses;
+            out.push(Record::Episode(Box::new(episode)));
+        }
+    }
+}
+
+fn unknown(story: &Story, diagnoses: &[Diagnosis], ending: Ending) -> Vec<String> {
+    let mut unknown = Vec::new();
+    if story.lossy {
+        unknown.push("events were lost meanwhile, so something may be missing".to_owned());
+    }
+    for diagnosis in diagnoses {
+        if let Some(why) = &diagnosis.uncertain
+            && !unknown.contains(why)
+        {
+            unknown.push(why.clone());
+        }
+    }
+    if ending == Ending::Unknown && story.state == State::Open {
+        unknown.push("the tracing ended before the container did".to_owned());
+    }
+    unknown
+}
