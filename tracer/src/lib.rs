@@ -21,6 +21,7 @@ pub mod kernel;
 pub mod lab;
 pub mod output;
 pub mod record;
+pub mod report;
 pub mod snapshot;
 pub mod store;
 pub mod view;

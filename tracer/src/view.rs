@@ -49,7 +49,8 @@ impl ContainerPattern {
         self.0.len() >= SHORTEST && id.is_some_and(|id| id.starts_with(&self.0))
     }
 
-    fn matches(&self, container: &Container) -> bool {
+    /// Whether it means this container.
+    pub fn matches(&self, container: &Container) -> bool {
         let is = |text: &Option<String>| text.as_ref().is_some_and(|text| glob(&self.0, text));
         let pod = container.pod.as_ref().map(|pod| {
             let space = container.pod_namespace.as_deref().unwrap_or("default");

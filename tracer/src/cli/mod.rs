@@ -20,6 +20,7 @@ pub mod lab;
 pub mod live;
 pub mod man;
 pub mod ps;
+pub mod report;
 pub mod run;
 pub mod specimen;
 
@@ -60,6 +61,7 @@ pub enum Command {
     Run(Box<run::Args>),
     Lab(lab::Args),
     Ps(ps::Args),
+    Report(Box<report::Args>),
     Doctor(doctor::Args),
     Man(man::Args),
     Completions(completions::Args),
@@ -97,6 +99,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Run(args)) => run::run(*args),
         Some(Command::Lab(args)) => lab::run(args, verbose),
         Some(Command::Ps(args)) => ps::run(args),
+        Some(Command::Report(args)) => report::run(*args),
         Some(Command::Doctor(args)) => doctor::run(args),
         Some(Command::Man(args)) => man::run(args),
         Some(Command::Completions(args)) => completions::run(args),

@@ -34,7 +34,9 @@ pub fn meaning(r: &Signal) -> Meaning {
     match sig {
         SIGTERM | SIGINT | SIGQUIT => Meaning::Stop,
         SIGPWR if is_outside => Meaning::Stop,
-        sig if sig >= SIGRTMIN && is_outside && r.sender.role == Some("runtime") => Meaning::Stop,
+        sig if sig >= SIGRTMIN && is_outside && r.sender.role.as_deref() == Some("runtime") => {
+            Meaning::Stop
+        }
         // Meant to make a core, and not to reload anything.
         sig if signals::contains(signals::COREDUMP, sig) && r.outcome == Outcome::Dropped => {
             Meaning::Stop
@@ -56,7 +58,12 @@ pub fn ending(story: &Story) -> Ending {
     match &exit.signal {
         None => Ending::Exited,
         Some(signal) if signal.number == SIGKILL => Ending::Killed,
-        Some(signal) if story.stops.iter().any(|hop| is_default_end(hop, signal.number)) => {
+        Some(signal)
+            if story
+                .stops
+                .iter()
+                .any(|hop| is_default_end(hop, signal.number)) =>
+        {
             Ending::Exited
         }
         Some(_) => Ending::Crashed,

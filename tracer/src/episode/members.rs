@@ -19,7 +19,7 @@ const AWAITED: usize = 16_384;
 pub fn is_shared_main(r: &Signal) -> bool {
     let process = &r.target.process;
     let container = process.container.as_ref();
-    r.sender.role == Some("runtime")
+    r.sender.role.as_deref() == Some("runtime")
         && process.ns_pid != Some(1)
         && process.pid.is_some()
         && container.is_some_and(|c| c.id.is_some() && c.init_pid == process.pid)
@@ -197,7 +197,8 @@ impl Story {
         let sig = self.first_stop().map_or(0, |stop| stop.signal.number);
         self.forwards.iter().filter(move |hop| {
             hop.when.mono_ns >= after
-                && (hop.signal.number == sig || hop.signal.number == tracer_common::signals::SIGTERM)
+                && (hop.signal.number == sig
+                    || hop.signal.number == tracer_common::signals::SIGTERM)
         })
     }
 }

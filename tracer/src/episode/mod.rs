@@ -390,8 +390,7 @@ impl Episodes {
         let sig = r.signal.number;
         let by_process = r.sender.kind == Kind::Process;
         if r.target.is_global_init
-            || (signals::contains(signals::DEFAULT_IGNORE, sig)
-                && !(sig == SIGWINCH && by_process))
+            || (signals::contains(signals::DEFAULT_IGNORE, sig) && !(sig == SIGWINCH && by_process))
         {
             return;
         }
@@ -475,9 +474,7 @@ impl Episodes {
             reason: r.reason,
         };
         let sig = r.signal.number;
-        entry
-            .story
-            .taken(r.generated_mono_ns, sig, process, taken);
+        entry.story.taken(r.generated_mono_ns, sig, process, taken);
         if let Some(perhaps) = &mut entry.perhaps
             && is_main
             && r.generated_mono_ns == Some(perhaps.when.mono_ns)
@@ -495,10 +492,18 @@ impl Episodes {
                 words::process(process)
             );
             entry.story.lost_at_dequeue(r.when, signal);
-            entry.story.note(reference(r.when, Referred::Deliver), false, text);
+            entry
+                .story
+                .note(reference(r.when, Referred::Deliver), false, text);
         } else if is_main && r.outcome == Outcome::Handled && entry.phase != Phase::Dormant {
-            let text = format!("a handler of {} takes {}", words::process(process), r.signal.name);
-            entry.story.note(reference(r.when, Referred::Deliver), false, text);
+            let text = format!(
+                "a handler of {} takes {}",
+                words::process(process),
+                r.signal.name
+            );
+            entry
+                .story
+                .note(reference(r.when, Referred::Deliver), false, text);
         }
     }
 
@@ -531,9 +536,7 @@ impl Episodes {
         }
         entry.story.exit.get_or_insert(exited);
         if ends_here {
-            entry.phase = Phase::Over {
-                at: r.when.mono_ns,
-            };
+            entry.phase = Phase::Over { at: r.when.mono_ns };
         }
         self.wake_at(own);
     }
@@ -553,7 +556,9 @@ impl Episodes {
                     "its PID namespace ends, and takes {} along",
                     words::processes(count)
                 );
-                entry.story.note(reference(r.when, Referred::Zap), true, text);
+                entry
+                    .story
+                    .note(reference(r.when, Referred::Zap), true, text);
                 entry.dying(r.when);
                 if !matches!(entry.phase, Phase::Over { .. }) {
                     entry.phase = Phase::Dying {
@@ -567,10 +572,10 @@ impl Episodes {
                     zap.duration_ns = r.duration_ns;
                 }
                 let text = "its PID namespace has ended".to_owned();
-                entry.story.note(reference(r.when, Referred::Zap), true, text);
-                entry.phase = Phase::Over {
-                    at: r.when.mono_ns,
-                };
+                entry
+                    .story
+                    .note(reference(r.when, Referred::Zap), true, text);
+                entry.phase = Phase::Over { at: r.when.mono_ns };
             }
         }
         self.wake_at(own);
@@ -588,7 +593,11 @@ impl Entry {
             self.restart(hop.when);
         }
         let is_outside = hop.is_by_process() && !hop.is_from_inside();
-        let quiet = if is_outside { QUIET_NS } else { QUIET_INSIDE_NS };
+        let quiet = if is_outside {
+            QUIET_NS
+        } else {
+            QUIET_INSIDE_NS
+        };
         self.quiet = if self.phase == Phase::Open {
             self.quiet.max(quiet)
         } else {

@@ -14,7 +14,7 @@ use crate::record::{Deliver, Exit, PathStep, Record, Scope, Signal, Timestamp};
 mod columns;
 mod episode;
 mod session;
-mod words;
+pub(crate) mod words;
 
 #[cfg(test)]
 mod tests;
