@@ -17,6 +17,7 @@ pub(super) mod plan;
 mod stream;
 pub(super) mod tales;
 mod tally;
+mod target;
 mod writer;
 
 /// Show signals as the kernel decides about them.
@@ -168,5 +169,5 @@ pub fn run(args: Args, verbose: bool) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    runtime.block_on(stream::run(&args, &plan))
+    runtime.block_on(stream::run(&args, &plan, None))
 }

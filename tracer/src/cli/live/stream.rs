@@ -19,6 +19,7 @@ use super::{
     plan::Plan,
     tales::Tales,
     tally::Counts,
+    target::Fd,
     writer::{Queue, Writer},
 };
 use crate::{
@@ -31,6 +32,7 @@ use crate::{
         text::{self, Text, TextOptions},
     },
     record::{Record, Stop},
+    store::Recording,
 };
 
 /// Bytes that may wait to be written. Above this the rings are left alone: what
@@ -43,7 +45,12 @@ const THREAD: &str = "cannot start a thread for the output";
 /// How long the last word on stderr may take where nobody reads.
 const LAST_WORD: Duration = Duration::from_millis(100);
 
-pub async fn run(args: &Args, plan: &Plan) -> anyhow::Result<ExitCode> {
+/// Shows what comes, or writes it into `recording`.
+pub async fn run(
+    args: &Args,
+    plan: &Plan,
+    recording: Option<Recording>,
+) -> anyhow::Result<ExitCode> {
     let (mut session, start) = Session::start(&plan.load, plan.verbose, plan.filters.clone())?;
     if !plan.pids.is_empty() {
         session.loaded().filter("FILTER_PIDS", &plan.pids)?;
@@ -62,11 +69,11 @@ pub async fn run(args: &Args, plan: &Plan) -> anyhow::Result<ExitCode> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let color_err = wants_color(args.color, io::stderr().is_terminal());
-    let (out, queue) = Writer::spawn(io::stdout()).context(THREAD)?;
+    let is_for_people = recording.is_some() || args.format == Format::Text;
+    let (mut sink, queue) = open(args, plan, recording)?;
     // Often the same pipe as stdout, and then as full.
-    let (mut err, err_queue) = Writer::spawn(io::stderr()).context(THREAD)?;
-    let mut sink = sink(args, plan, out);
-    if args.format == Format::Text {
+    let (mut err, err_queue) = Writer::spawn(Fd(io::stderr())).context(THREAD)?;
+    if is_for_people {
         say(&mut err, &text::header(&start));
     }
     let mut tales = Tales::default();
@@ -177,7 +184,7 @@ pub async fn run(args: &Args, plan: &Plan) -> anyhow::Result<ExitCode> {
         lost: loss.ring_full + capture::missing(&loss),
         undecodable: session.undecodable(),
     };
-    if args.format == Format::Text {
+    if is_for_people {
         // The summary comes below the last line.
         sink.flush().context(cli::WRITING)?;
         patience.until(&queue, 0).await.context(cli::WRITING)?;
@@ -186,7 +193,8 @@ pub async fn run(args: &Args, plan: &Plan) -> anyhow::Result<ExitCode> {
     write(sink.as_mut(), &Record::Loss(loss))?;
     write(sink.as_mut(), &Record::Stop(Box::new(stop)))?;
     sink.flush().context(cli::WRITING)?;
-    if !patience.until(&queue, 0).await.context(cli::WRITING)? {
+    drop(sink);
+    if !patience.finished(&queue).await.context(cli::WRITING)? {
         say(&mut err, &unwritten(queue.unwritten(), unread));
     }
     let still_runs = running(&mut child);
@@ -256,8 +264,17 @@ fn say(err: &mut Writer, text: &str) {
     let _ = err.write_all(format!("{text}\n").as_bytes());
 }
 
-fn sink(args: &Args, plan: &Plan, out: Writer) -> Box<dyn Sink> {
-    match args.format {
+fn open(
+    args: &Args,
+    plan: &Plan,
+    recording: Option<Recording>,
+) -> anyhow::Result<(Box<dyn Sink>, Queue)> {
+    if let Some(recording) = recording {
+        let (out, queue) = Writer::spawn(recording).context(THREAD)?;
+        return Ok((Box::new(Json::new(out)), queue));
+    }
+    let (out, queue) = Writer::spawn(Fd(io::stdout())).context(THREAD)?;
+    let sink: Box<dyn Sink> = match args.format {
         Format::Json => Box::new(Json::new(out)),
         Format::Text => {
             let options = TextOptions {
@@ -268,7 +285,8 @@ fn sink(args: &Args, plan: &Plan, out: Writer) -> Box<dyn Sink> {
             };
             Box::new(Text::new(out, options))
         }
-    }
+    };
+    Ok((sink, queue))
 }
 
 fn wants_color(color: Color, is_terminal: bool) -> bool {
