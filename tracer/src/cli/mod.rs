@@ -21,6 +21,7 @@ pub mod live;
 pub mod man;
 pub mod ps;
 pub mod specimen;
+pub mod which;
 
 /// What was being done when standard output failed.
 pub const WRITING: &str = "writing the output";

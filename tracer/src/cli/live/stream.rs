@@ -30,6 +30,7 @@ use crate::{
         text::{self, Text, TextOptions},
     },
     record::{Record, Stop},
+    view::View,
 };
 
 /// Bytes that may wait to be written. Above this the rings are left alone: what
@@ -53,6 +54,8 @@ pub async fn run(args: &Args, plan: &Plan) -> anyhow::Result<ExitCode> {
     if !plan.cgroups.is_empty() {
         session.loaded().filter("FILTER_CGROUPS", &plan.cgroups)?;
     }
+    let named = plan.named.clone();
+    session.narrow(named.targets, named.senders);
     let mut kernel_log = if args.kernel_log {
         session.loaded().kernel_log()
     } else {
@@ -89,6 +92,7 @@ pub async fn run(args: &Args, plan: &Plan) -> anyhow::Result<ExitCode> {
     let mut child = if ended.is_none() { spawn(args)? } else { None };
 
     let mut counts = Counts::default();
+    let mut view = plan.view.clone();
     let mut records = Vec::new();
     let mut pressed = false;
     let deadline = args.duration.map(|duration| Instant::now() + duration);
@@ -112,7 +116,7 @@ pub async fn run(args: &Args, plan: &Plan) -> anyhow::Result<ExitCode> {
             ready = ready(&mut session, &queue) => ready?,
         }
         session.drain(&mut records);
-        let enough = show(args, plan, &mut records, &mut counts, sink.as_mut())?;
+        let enough = show(args, &mut view, &mut records, &mut counts, sink.as_mut())?;
         if let Some(loss) = session.new_loss()? {
             say(
                 &mut err,
@@ -143,7 +147,7 @@ pub async fn run(args: &Args, plan: &Plan) -> anyhow::Result<ExitCode> {
     let mut received = None;
     while patience.until(&queue, ROOM).await.context(cli::WRITING)? {
         session.drain(&mut records);
-        show(args, plan, &mut records, &mut counts, sink.as_mut())?;
+        show(args, &mut view, &mut records, &mut counts, sink.as_mut())?;
         sink.flush().context(cli::WRITING)?;
         let before = received.replace(session.loss()?.received);
         if before == received {
@@ -152,7 +156,7 @@ pub async fn run(args: &Args, plan: &Plan) -> anyhow::Result<ExitCode> {
     }
     if !patience.over {
         session.finish(&mut records);
-        show(args, plan, &mut records, &mut counts, sink.as_mut())?;
+        show(args, &mut view, &mut records, &mut counts, sink.as_mut())?;
     }
     let loss = session.loss()?;
     let unread = loss.submitted.saturating_sub(loss.received);
@@ -211,14 +215,14 @@ fn unwritten(bytes: usize, events: u64) -> String {
 /// Shows what the view lets through, up to `--count`; whether that was enough.
 fn show(
     args: &Args,
-    plan: &Plan,
+    view: &mut View,
     records: &mut Vec<Record>,
     counts: &mut Counts,
     sink: &mut dyn Sink,
 ) -> anyhow::Result<bool> {
     let is_enough = |counts: &Counts| args.count.is_some_and(|limit| counts.signals >= limit);
     for record in records.drain(..) {
-        if is_enough(counts) || !plan.view.shows(&record) {
+        if is_enough(counts) || !view.shows(&record) {
             continue;
         }
         counts.count(&record);
