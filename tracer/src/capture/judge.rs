@@ -208,3 +208,157 @@ impl Judge {
         std::mem::take(&mut self.changes)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tracer_common::facts::{Header, SignalCore, SignalFull};
+
+    use super::*;
+    use crate::assemble::Options;
+    use crate::container::{Answer, Identity, Pattern, Verdict};
+    use crate::record::{Runtime, ZapSource};
+
+    const AT: u64 = 5_000_000_000;
+
+    /// To a process in cgroup 50 and PID namespace 7, whose init is `init`.
+    fn signal(init: u32, comm: &[u8; 16]) -> Fact {
+        Fact::SignalFull(Box::new(SignalFull {
+            core: SignalCore {
+                header: Header {
+                    ts: AT,
+                    ..Header::default()
+                },
+                ..SignalCore::default()
+            },
+            target_pid: PidLevels {
+                level: 1,
+                nr: 2,
+                inum: 7,
+                ..PidLevels::default()
+            },
+            target_cgroups: Cgroups { v2: 50, v1: 0 },
+            reaper: Reaper {
+                start: u64::from(init),
+                tgid: init,
+                _pad: 0,
+                comm: *comm,
+            },
+            ..SignalFull::default()
+        }))
+    }
+
+    const BASH: &[u8; 16] = b"bash\0\0\0\0\0\0\0\0\0\0\0\0";
+
+    fn assembler() -> Assembler {
+        Assembler::new(Options {
+            clock_offset_ns: 0,
+            walk: false,
+            frozen_in_state: true,
+            frozen_known: true,
+            uid_known: true,
+            sees_sigterm: true,
+            zap_source: ZapSource::Inferred,
+            v1_hierarchy: None,
+            names: true,
+        })
+    }
+
+    fn named(name: &str, complete: bool) -> Verdict {
+        let mut identity = Identity::new(Runtime::Docker);
+        identity.name = Some(name.to_owned());
+        identity.complete = complete;
+        Verdict::Container(Box::new(identity))
+    }
+
+    /// Answers all that is due at some time.
+    fn answer(assembler: &mut Assembler, now: u64, verdict: &Verdict) {
+        let registry = assembler.registry();
+        for question in registry.wants(now) {
+            let answer = Answer {
+                subject: question.subject,
+                process: question.process,
+                verdict: verdict.clone(),
+            };
+            registry.learn(answer, now);
+        }
+    }
+
+    fn asked_for(name: &str) -> Judge {
+        let wanted = Wanted {
+            called: vec![Pattern::new(name)],
+            ..Wanted::default()
+        };
+        Judge::new(wanted, Wanted::default())
+    }
+
+    #[test]
+    fn a_record_waits_for_the_name_and_no_longer() {
+        let (mut judge, mut assembler) = (asked_for("web"), assembler());
+        judge.foresee(&signal(100, BASH), &mut assembler);
+        assert_eq!(judge.watermark(AT + 1, &mut assembler), Some(AT - 1));
+        answer(&mut assembler, AT, &named("web", true));
+        assert_eq!(judge.watermark(AT + 2, &mut assembler), None);
+        judge.see(&signal(100, BASH), &mut assembler);
+        assert!(judge.take_changes().is_empty(), "it is wanted");
+
+        let (mut judge, mut assembler) = (asked_for("web"), self::assembler());
+        judge.foresee(&signal(100, BASH), &mut assembler);
+        let last = AT + PATIENCE_NS - 1;
+        assert!(judge.watermark(last, &mut assembler).is_some());
+        assert_eq!(judge.watermark(last + 1, &mut assembler), None);
+        judge.see(&signal(100, BASH), &mut assembler);
+        assert!(judge.take_changes().is_empty(), "nothing is known yet");
+    }
+
+    #[test]
+    fn who_goes_by_a_wanted_name_already_waits_for_nothing() {
+        let (mut judge, mut assembler) = (asked_for("bas?"), assembler());
+        judge.foresee(&signal(100, BASH), &mut assembler);
+        assert_eq!(judge.watermark(AT, &mut assembler), None);
+        let (mut idle, fact) = (Judge::default(), signal(100, BASH));
+        idle.foresee(&fact, &mut assembler);
+        idle.see(&fact, &mut assembler);
+        assert!(idle.is_idle() && idle.take_changes().is_empty());
+    }
+
+    #[test]
+    fn the_unwanted_is_told_once_and_by_its_init() {
+        let (mut judge, mut assembler) = (asked_for("web"), assembler());
+        judge.foresee(&signal(100, BASH), &mut assembler);
+        answer(&mut assembler, AT, &named("db", true));
+        for _ in 0..3 {
+            judge.see(&signal(100, BASH), &mut assembler);
+        }
+        let bash = u64::from_ne_bytes(*b"bash\0\0\0\0");
+        assert_eq!(judge.take_changes(), [([50, 0, 7], Some([100, bash, 0]))]);
+        // The same place with an init of another name is judged by that.
+        judge.see(
+            &signal(100, b"web\0\0\0\0\0\0\0\0\0\0\0\0\0"),
+            &mut assembler,
+        );
+        assert!(judge.take_changes().is_empty());
+    }
+
+    #[test]
+    fn a_better_name_takes_it_back() {
+        let (mut judge, mut assembler) = (asked_for("web"), assembler());
+        judge.foresee(&signal(100, BASH), &mut assembler);
+        for seconds in 0..4 {
+            judge.see(&signal(100, BASH), &mut assembler);
+            assert!(judge.take_changes().is_empty(), "not settled: {seconds}");
+            answer(
+                &mut assembler,
+                AT + seconds * 1_000_000_000,
+                &Verdict::Unknown,
+            );
+        }
+        judge.see(&signal(100, BASH), &mut assembler);
+        assert_eq!(judge.take_changes().len(), 1);
+        answer(&mut assembler, AT + 10_000_000_000, &named("web", true));
+        let renamed = assembler.registry().take_renamed();
+        judge.renamed(&renamed);
+        assert_eq!(judge.take_changes(), [([50, 0, 7], None)]);
+        judge.see(&signal(100, BASH), &mut assembler);
+        assert!(judge.take_changes().is_empty());
+    }
+}
