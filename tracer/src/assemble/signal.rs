@@ -78,16 +78,19 @@ impl Assembler {
         );
         // The zap also hits threads of the dying init itself, to no effect.
         if kind == Kind::Zap && decision.outcome != Outcome::Dropped {
+            let sees_sigterm = self.options.sees_sigterm
+                && (self.seen_whole.is_all()
+                    || target
+                        .container
+                        .as_deref()
+                        .is_some_and(|container| self.seen_whole.takes(container)));
             let victim = ZapVictim {
                 process: target.clone(),
                 had_sigterm_handler: match core.sigterm_handler {
                     handler::UNKNOWN => None,
                     class => Some(class == handler::FUNCTION),
                 },
-                saw_sigterm: self
-                    .options
-                    .sees_sigterm
-                    .then(|| self.saw_sigterm.contains(&target_key)),
+                saw_sigterm: sees_sigterm.then(|| self.saw_sigterm.contains(&target_key)),
             };
             self.zaps.kill(sender_key, ts, victim);
         }

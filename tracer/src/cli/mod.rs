@@ -23,6 +23,7 @@ pub mod ps;
 pub mod report;
 pub mod run;
 pub mod specimen;
+pub mod which;
 
 /// What was being done when standard output failed.
 pub const WRITING: &str = "writing the output";

@@ -137,6 +137,35 @@ pub enum Runtime {
     Unknown,
 }
 
+impl Runtime {
+    pub const ALL: [Self; 9] = [
+        Self::Docker,
+        Self::Containerd,
+        Self::CriO,
+        Self::Podman,
+        Self::Runc,
+        Self::Crun,
+        Self::Lxc,
+        Self::Nspawn,
+        Self::Unknown,
+    ];
+
+    /// A stable word, that of the records.
+    pub fn id(self) -> &'static str {
+        match self {
+            Self::Docker => "docker",
+            Self::Containerd => "containerd",
+            Self::CriO => "cri-o",
+            Self::Podman => "podman",
+            Self::Runc => "runc",
+            Self::Crun => "crun",
+            Self::Lxc => "lxc",
+            Self::Nspawn => "nspawn",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 /// A container. A PID namespace that no runtime claims is one too.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Container {

@@ -44,15 +44,8 @@ fn cells(row: &Row) -> [String; 8] {
         _ => dash(),
     };
     let runtime = match row.runtime {
-        Runtime::Docker => "docker",
-        Runtime::Containerd => "containerd",
-        Runtime::CriO => "cri-o",
-        Runtime::Podman => "podman",
-        Runtime::Runc => "runc",
-        Runtime::Crun => "crun",
-        Runtime::Lxc => "lxc",
-        Runtime::Nspawn => "nspawn",
         Runtime::Unknown => "-",
+        runtime => runtime.id(),
     };
     let main = match &row.main {
         Some(main) if main.args.is_empty() => format!("{} {}", main.pid, main.comm),

@@ -7,6 +7,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::ValueEnum;
 
+use super::which::Which;
 use crate::{
     decide::{Outcome, Reason, names},
     output::color::Color,
@@ -30,6 +31,9 @@ mod writer;
 /// In a line, `bash 22[31207]` is the process bash, 22 in its own PID namespace
 /// and 31207 on the host. DROPPED means that the target never hears of it.
 ///
+/// Filters go by the target, unless they name the sender, and apply to containers
+/// that start later too.
+///
 /// When a container has ended, a paragraph tells the whole of it: who stopped it
 /// how, what went wrong, and what to do about that. Filters that hide a part of
 /// the story (all but --container, --host and --all) hide the paragraph as well.
@@ -49,11 +53,12 @@ pub struct Args {
     #[arg(long, value_name = "PID", value_delimiter = ',')]
     pub sender_pid: Vec<u32>,
 
-    /// Only signals to these containers: name, beginning of the id, image, pod
-    /// or namespace/pod, name of the init, or inode of the PID namespace; * and ?
-    /// match as in a shell.
-    #[arg(short, long, value_name = "CONTAINER", value_delimiter = ',')]
-    pub container: Vec<String>,
+    #[command(flatten)]
+    pub which: Which,
+
+    /// Only signals from these containers, named as with --container.
+    #[arg(long, value_name = "CONTAINER", value_delimiter = ',')]
+    pub sender_container: Vec<String>,
 
     /// Only signals to the processes of these cgroups and of those below them:
     /// directories under /sys/fs/cgroup.
@@ -108,6 +113,10 @@ pub struct Args {
 
     #[command(flatten)]
     pub attach: super::Attach,
+
+    /// Call containers by their PID namespaces, and read no file of a runtime.
+    #[arg(long, conflicts_with_all = ["runtime", "pod", "namespace"])]
+    pub no_names: bool,
 
     /// Kernel type information to use instead of /sys/kernel/btf/vmlinux.
     #[arg(long, value_name = "FILE")]

@@ -11,20 +11,29 @@ use tracer_common::{
 
 use super::Args;
 use crate::{
+    container::{Pattern, Wanted},
     decide::{Outcome, names},
     kernel::load,
-    view::{ContainerPattern, View},
+    view::{Senders, View},
 };
 
 /// What the default view hides: news about no one. SIG32 and SIG33 are the C
 /// library's own, SIGURG is how Go wakes its threads.
 const NOISE: u64 = mask(SIGCHLD) | mask(SIGURG) | mask(SIGWINCH) | mask(32) | mask(33);
 
+/// Containers that were asked for by name, and not by number.
+#[derive(Debug, Clone, Default)]
+pub struct Named {
+    pub targets: Wanted,
+    pub senders: Wanted,
+}
+
 /// The options, understood.
 #[derive(Debug)]
 pub struct Plan {
     pub load: load::Options,
     pub view: View,
+    pub named: Named,
     /// Wanted host pids, with `WANT_*` bits.
     pub pids: Vec<(u32, u8)>,
     /// Wanted PID namespaces of targets.
@@ -47,14 +56,14 @@ impl Plan {
             [] => !NOISE,
             chosen => chosen.iter().fold(0, |set, sig| set | mask(*sig)),
         };
-        let containers: Vec<_> = args
-            .container
-            .iter()
-            .map(|c| ContainerPattern::new(c))
-            .collect();
-        // A name may belong to a container that starts later; only where every
-        // pattern is a namespace can the kernel select.
-        let inodes: Option<Vec<u32>> = containers.iter().map(ContainerPattern::pid_ns).collect();
+        let containers = args.which.wanted();
+        let senders = Wanted {
+            called: Pattern::list(&args.sender_container),
+            ..Wanted::default()
+        };
+        // Numbers need no names.
+        let inodes = containers.pid_namespaces();
+        let is_named = inodes.is_none() && !containers.is_all();
         let pid_ns: Vec<_> = inodes
             .unwrap_or_default()
             .into_iter()
@@ -75,6 +84,8 @@ impl Plan {
             (!args.pid.is_empty(), gate::TARGET_PIDS),
             (!pid_ns.is_empty(), gate::PID_NS),
             (!cgroups.is_empty(), gate::CGROUPS),
+            (is_named, gate::NAMED),
+            (!senders.is_all(), gate::SENDERS_NAMED),
         ] {
             if on {
                 gates |= bit;
@@ -89,9 +100,19 @@ impl Plan {
                 forced: args.attach.forced.clone(),
                 kernel_log: args.kernel_log,
                 ring_bytes: args.buffer.next_power_of_two() << 20,
+                names: !args.no_names,
+            },
+            named: Named {
+                targets: if is_named {
+                    containers.clone()
+                } else {
+                    Wanted::default()
+                },
+                senders: senders.clone(),
             },
             view: View {
                 containers,
+                senders: Senders::new(senders),
                 outcomes: args.outcome.clone(),
                 reasons: args.reason.clone(),
                 signals_only: !args.signal.is_empty() || !cgroups.is_empty(),
@@ -171,7 +192,13 @@ fn describe(args: &Args) -> Vec<String> {
     ));
     words.extend(list("--pid", strings(&args.pid)));
     words.extend(list("--sender-pid", strings(&args.sender_pid)));
-    words.extend(list("--container", args.container.clone()));
+    let which = args.which.words();
+    words.extend(
+        which
+            .into_iter()
+            .filter_map(|(name, values)| list(name, values)),
+    );
+    words.extend(list("--sender-container", args.sender_container.clone()));
     words.extend(list(
         "--cgroup",
         args.cgroup
@@ -191,6 +218,7 @@ fn describe(args: &Args) -> Vec<String> {
         (args.inits, "--inits"),
         (args.host, "--host"),
         (args.all, "--all"),
+        (args.no_names, "--no-names"),
     ] {
         if on {
             words.push(word.to_owned());
@@ -248,9 +276,21 @@ mod tests {
     }
 
     #[test]
-    fn only_namespaces_can_be_selected_in_the_kernel() {
+    fn namespaces_are_selected_by_number_and_all_else_by_name() {
         assert_eq!(plan(&["-c", "pidns-7,9"]).pid_ns, [(7, 1), (9, 1)]);
-        assert!(plan(&["-c", "pidns-7,web*"]).pid_ns.is_empty());
+        assert!(plan(&["-c", "pidns-7"]).named.targets.is_all());
+        for words in [
+            ["--container", "pidns-7,web*"],
+            ["--pod", "web"],
+            ["--runtime", "runc"],
+        ] {
+            let plan = plan(&words);
+            assert!(plan.pid_ns.is_empty() && !plan.named.targets.is_all());
+            assert_eq!(plan.load.gates, gate::NAMED);
+            assert_eq!(plan.filters, [words.join(" ")]);
+        }
+        let plan = plan(&["--sender-container", "web"]);
+        assert_eq!(plan.load.gates, gate::SENDERS_NAMED);
     }
 
     #[test]

@@ -33,6 +33,7 @@ use crate::{
     },
     record::{Record, Stop},
     store::Recording,
+    view::View,
 };
 
 /// Bytes that may wait to be written. Above this the rings are left alone: what
@@ -61,6 +62,8 @@ pub async fn run(
     if !plan.cgroups.is_empty() {
         session.loaded().filter("FILTER_CGROUPS", &plan.cgroups)?;
     }
+    let named = plan.named.clone();
+    session.narrow(named.targets, named.senders);
     let mut kernel_log = if args.kernel_log {
         session.loaded().kernel_log()
     } else {
@@ -100,6 +103,7 @@ pub async fn run(
     let mut child = if ended.is_none() { spawn(args)? } else { None };
 
     let mut counts = Counts::default();
+    let mut view = plan.view.clone();
     let mut records = Vec::new();
     let mut pressed = false;
     let deadline = args.duration.map(|duration| Instant::now() + duration);
@@ -125,9 +129,9 @@ pub async fn run(
         }
         session.drain(&mut records);
         tales.take(&records);
-        let mut enough = show(args, plan, &mut records, &mut counts, sink.as_mut())?;
+        let mut enough = show(args, &mut view, &mut records, &mut counts, sink.as_mut())?;
         tales.tick(session.told_when());
-        enough |= show(args, plan, &mut tales.told(), &mut counts, sink.as_mut())?;
+        enough |= show(args, &mut view, &mut tales.told(), &mut counts, sink.as_mut())?;
         if let Some(loss) = session.new_loss()? {
             say(
                 &mut err,
@@ -160,7 +164,7 @@ pub async fn run(
     while patience.until(&queue, ROOM).await.context(cli::WRITING)? {
         session.drain(&mut records);
         tales.take(&records);
-        show(args, plan, &mut records, &mut counts, sink.as_mut())?;
+        show(args, &mut view, &mut records, &mut counts, sink.as_mut())?;
         sink.flush().context(cli::WRITING)?;
         let before = received.replace(session.loss()?.received);
         if before == received {
@@ -170,12 +174,12 @@ pub async fn run(
     if !patience.over {
         session.finish(&mut records);
         tales.take(&records);
-        show(args, plan, &mut records, &mut counts, sink.as_mut())?;
+        show(args, &mut view, &mut records, &mut counts, sink.as_mut())?;
     }
     let loss = session.loss()?;
     tales.take(&[Record::Loss(loss)]);
     tales.finish(session.when_now());
-    show(args, plan, &mut tales.told(), &mut counts, sink.as_mut())?;
+    show(args, &mut view, &mut tales.told(), &mut counts, sink.as_mut())?;
     let unread = loss.submitted.saturating_sub(loss.received);
     let stop = Stop {
         when: session.when_now(),
@@ -233,7 +237,7 @@ fn unwritten(bytes: usize, events: u64) -> String {
 /// Shows what the view lets through, up to `--count`; whether that was enough.
 fn show(
     args: &Args,
-    plan: &Plan,
+    view: &mut View,
     records: &mut Vec<Record>,
     counts: &mut Counts,
     sink: &mut dyn Sink,
@@ -246,7 +250,7 @@ fn show(
         } else {
             args.episodes_only
         };
-        if is_hidden || is_enough(counts) || !plan.view.shows(&record) {
+        if is_hidden || is_enough(counts) || !view.shows(&record) {
             continue;
         }
         counts.count(&record);
