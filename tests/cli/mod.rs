@@ -7,6 +7,7 @@
 
 mod doctor;
 mod endings;
+mod episodes;
 mod errors;
 mod filters;
 mod instructions;
@@ -15,6 +16,7 @@ mod latency;
 mod live;
 mod pressure;
 mod ps;
+mod run;
 mod rungs;
 mod story;
 mod text;
