@@ -8,6 +8,7 @@
 mod cgroup;
 mod doctor;
 mod endings;
+mod episodes;
 mod errors;
 mod filters;
 mod instructions;
@@ -17,6 +18,7 @@ mod live;
 mod names;
 mod pressure;
 mod ps;
+mod run;
 mod rungs;
 mod story;
 mod text;

@@ -52,7 +52,9 @@ impl Senders {
         if self.wanted.is_all() {
             return true;
         }
-        let is_theirs = takes(&self.wanted, signal.sender.process.container.as_deref());
+        let is_theirs = self
+            .wanted
+            .takes_any(signal.sender.process.container.as_deref());
         if is_theirs {
             let key = (signal.target.process.pid, signal.when.mono_ns);
             self.sent.insert(key, ());
@@ -73,10 +75,6 @@ impl Default for Senders {
     fn default() -> Self {
         Self::new(Wanted::default())
     }
-}
-
-fn takes(wanted: &Wanted, container: Option<&Container>) -> bool {
-    wanted.is_all() || container.is_some_and(|container| wanted.takes(container))
 }
 
 impl View {
@@ -136,7 +134,7 @@ impl View {
     }
 
     fn in_container(&self, container: Option<&Container>) -> bool {
-        takes(&self.containers, container)
+        self.containers.takes_any(container)
     }
 }
 

@@ -15,7 +15,6 @@ use crate::{
     output::color::{Color, Variables},
     record::Timestamp,
     report::{self, Wanted},
-    view::ContainerPattern,
 };
 
 /// Tell what went wrong with the containers of recordings, the worst first.
@@ -30,11 +29,8 @@ pub struct Args {
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
 
-    /// Only these containers: name, beginning of the id, image, pod or
-    /// namespace/pod, name of the init, or inode of the PID namespace; * and ?
-    /// match as in a shell.
-    #[arg(short, long, value_name = "CONTAINER", value_delimiter = ',')]
-    pub container: Vec<String>,
+    #[command(flatten)]
+    pub which: super::which::Which,
 
     /// Only what ended at this time or later: 2026-11-22T14:00Z, 2026-11-22 14:00
     /// (local time), or 2h for two hours ago.
@@ -87,11 +83,7 @@ pub enum Format {
 /// When a file cannot be read, or the output cannot be written.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let wanted = Wanted {
-        containers: args
-            .container
-            .iter()
-            .map(|pattern| ContainerPattern::new(pattern))
-            .collect(),
+        containers: args.which.wanted(),
         since: args.since,
         until: args.until,
         diagnoses: args.diagnosis.iter().map(|id| id.id().to_owned()).collect(),

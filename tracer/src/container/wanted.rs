@@ -68,6 +68,11 @@ impl Wanted {
         *self == Self::default()
     }
 
+    /// Whether something is wanted that may be in no container.
+    pub fn takes_any(&self, container: Option<&Container>) -> bool {
+        self.is_all() || container.is_some_and(|container| self.takes(container))
+    }
+
     /// Whether a container is wanted.
     pub fn takes<'a>(&self, container: impl Into<Called<'a>>) -> bool {
         if self.is_all() {

@@ -19,7 +19,8 @@ pub struct Entry {
     pub evidence: &'static str,
     /// What to do about it.
     pub fix: &'static str,
-    /// The tests that prove it: of this crate, or of `tests/episodes/`.
+    /// The tests that prove it: in `diagnosis/tests/`, or on a kernel in
+    /// `tests/cli/episodes.rs`.
     pub proof: &'static [&'static str],
 }
 
@@ -84,7 +85,7 @@ catalogue! {
         "The OOM killer chose a process that is not PID 1: the container lives on, or ends later for another reason."
         if "a SIGKILL with the sender `oom` to another process of the container"
         fix "Give the container more memory, and have PID 1 notice the death of its children; memory.oom.group=1 makes the kernel kill all of them together."
-        proof ["oom_of_a_child" "an_oom_kill_of_a_member"];
+        proof ["oom_of_a_child"];
     SeccompKill "SECCOMP_KILL" by crashed::seccomp
         "A system call that the seccomp profile forbids ended PID 1."
         if "a forced SIGSYS to the init, or its end by SIGSYS (5.10 sends none)"
@@ -149,7 +150,7 @@ catalogue! {
         "PID 1 is frozen by the cgroup v1 freezer: SIGKILL is queued and not taken until it is thawed."
         if "SIGKILL to an init that is frozen, and no exit after it"
         fix "Thaw it first: docker unpause, or echo THAWED into freezer.state (runc 1.1 does so before it kills)."
-        proof ["frozen_v1" "stuck_in_the_v1_freezer"];
+        proof ["frozen_v1"];
     FrozenV2 "FROZEN_V2" by late::frozen_v2
         "PID 1 was frozen (paused): a stop signal waits until it is thawed, SIGKILL does not."
         if "the stop signal is queued as `frozen`"
@@ -310,4 +311,98 @@ catalogue! {
         if "GRACE_EXPIRED_KILL or KILL_WITHOUT_STOP of a pod's container by its runtime"
         fix "Look at the events: kubectl describe pod, and the kubelet's log."
         proof ["pod_killed"];
+}
+
+/// The table of `docs/diagnoses.md`.
+pub fn table() -> String {
+    let mut text = String::from("| diagnosis | evidence | fix | proved by |\n|---|---|---|---|\n");
+    for entry in ALL {
+        let proof: Vec<_> = entry.proof.iter().map(|name| format!("`{name}`")).collect();
+        text.push_str(&format!(
+            "| `{}` {} | {} | {} | {} |\n",
+            entry.id.id(),
+            entry.about,
+            entry.evidence,
+            entry.fix,
+            proof.join(", ")
+        ));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/diagnoses.md");
+    const BEGIN: &str = "<!-- the table: UPDATE_DOCS=1 cargo test diagnosis::catalogue -->\n";
+    const END: &str = "<!-- the end of the table -->\n";
+
+    /// Where proofs are.
+    const TESTS: [&str; 4] = [
+        include_str!("tests/stops.rs"),
+        include_str!("tests/ends.rs"),
+        include_str!("tests/waits.rs"),
+        include_str!("../../../tests/cli/episodes.rs"),
+    ];
+
+    #[test]
+    fn the_page_is_that_of_the_code() {
+        let page = std::fs::read_to_string(PAGE).expect("docs/diagnoses.md is there");
+        let (before, rest) = page.split_once(BEGIN).expect("a beginning of the table");
+        let (was, after) = rest.split_once(END).expect("an end of the table");
+        let is = table();
+        if std::env::var_os("UPDATE_DOCS").is_some_and(|v| v == "1") {
+            let new = format!("{before}{BEGIN}{is}{END}{after}");
+            std::fs::write(PAGE, new).expect("docs can be written");
+            return;
+        }
+        assert!(
+            was == is,
+            "docs/diagnoses.md is not that of the code: run the test with UPDATE_DOCS=1 and look at the difference"
+        );
+    }
+
+    #[test]
+    fn every_diagnosis_is_proved() {
+        for entry in ALL {
+            for name in entry.proof {
+                let function = format!("fn {name}()");
+                assert!(
+                    TESTS.iter().any(|source| source.contains(&function)),
+                    "{}: there is no test {name}",
+                    entry.id.id()
+                );
+            }
+        }
+        // And each is found by name in a test, as the exact list of a stream.
+        for entry in ALL {
+            let quoted = format!("\"{}\"", entry.id.id());
+            assert!(
+                TESTS.iter().any(|source| source.contains(&quoted)),
+                "no test expects {quoted}"
+            );
+        }
+    }
+
+    #[test]
+    fn ids_are_what_they_look_like() {
+        let mut seen = BTreeSet::new();
+        for entry in ALL {
+            let id = entry.id;
+            assert!(seen.insert(id.id()), "{id:?} twice");
+            assert_eq!(Id::find(&id.cli()), Some(id));
+            assert_eq!(Id::find(id.id()), Some(id));
+            let letters = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+            assert!(id.id().chars().all(letters));
+            for text in [entry.about, entry.fix] {
+                assert!(text.ends_with('.') && !text.contains('|'), "{id:?}: {text}");
+            }
+            assert!(!entry.evidence.ends_with('.') && !entry.evidence.contains('|'));
+        }
+        assert_eq!(Id::find("pid1-no-handler"), Some(Id::Pid1NoHandler));
+        assert_eq!(Id::find("nonsense"), None);
+    }
 }

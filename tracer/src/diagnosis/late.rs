@@ -115,18 +115,19 @@ pub fn consumed(story: &Story) -> Option<Finding> {
 pub fn no_exit(story: &Story) -> Option<Finding> {
     let kill = story.kill.as_ref()?;
     // Whom PID 1 passed it on to, where it did: PID 1 waits for that one.
-    let child = story.passed_on().find(|hop| {
-        hop.is_handled()
-            && !story
-                .exits
-                .iter()
-                .any(|e| key(&e.process) == key(&hop.target) && e.when.mono_ns < kill.when.mono_ns)
-    });
+    let is_gone = |hop: &Hop| {
+        story
+            .exits
+            .iter()
+            .any(|e| key(&e.process) == key(&hop.target) && e.when.mono_ns < kill.when.mono_ns)
+    };
+    let child = story
+        .passed_on()
+        .find(|hop| hop.is_handled() && !is_gone(hop));
     let own = || kept(story).filter(|_| trap(story).is_none() && consumed(story).is_none());
     let waits = || {
         // All whom it was passed on to are gone, and yet PID 1 stays.
-        let all_gone = story.passed_on().next().is_some()
-            && story.passed_on().all(|hop| story.has_exited(&hop.target));
+        let all_gone = story.passed_on().next().is_some() && story.passed_on().all(is_gone);
         taken(story).filter(|_| all_gone)
     };
     let hop = child.or_else(own).or_else(waits)?;

@@ -79,12 +79,11 @@ pub fn shell_wrapper(story: &Story) -> Option<Finding> {
     if !is_a_shell(story) || !has_others(story) {
         return None;
     }
-    let victims = story.victims().iter();
-    let app = words::names(victims, story.zap.as_ref().map_or(0, |z| z.killed.total));
-    let child = if app.is_empty() {
-        "what it runs is its child".to_owned()
-    } else {
-        format!("what it runs ({app}) is its child")
+    let total = story.zap.as_ref().map_or(0, |zap| zap.killed.total);
+    let child = match (words::names(story.victims().iter(), total), total) {
+        (_, 0) => "what it runs is its child".to_owned(),
+        (app, 1) => format!("what it runs ({app}) is its child"),
+        (app, _) => format!("what it runs ({app}) are its children"),
     };
     let main = words::process(&story.main);
     let text = format!(

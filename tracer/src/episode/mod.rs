@@ -55,8 +55,8 @@ const LONGEST_GRACE_NS: u64 = 3_600 * SECOND;
 /// A signal that may have been meant to stop, and a SIGKILL after it.
 const PERHAPS_NS: u64 = 600 * SECOND;
 
-/// Containers followed at one time. One takes 2 KiB, and at the very most 130.
-pub const LIMIT: usize = 1_024;
+/// Containers followed at one time. One takes 2 KiB, and at the very most 150.
+pub const LIMIT: usize = 512;
 
 /// Filters under which a stream still has all that an episode is made of.
 const HARMLESS: [&str; 5] = ["--container", "--host", "--all", "--pod", "--image"];
@@ -180,6 +180,8 @@ impl Episodes {
 
     /// Takes a record, and appends the stories that are to be told by its time.
     pub fn take(&mut self, record: &Record, told: &mut Vec<Story>) {
+        // Nothing came until now.
+        self.tick(record.mono_ns(), told);
         match record {
             Record::Start(start) => {
                 *self = Self::new();
@@ -195,14 +197,13 @@ impl Episodes {
                     }
                 }
             }
-            _ if self.is_narrowed => return,
+            _ if self.is_narrowed => {}
             Record::Signal(r) => self.signal(r),
             Record::Deliver(r) => self.deliver(r),
             Record::Exit(r) => self.exit(r),
             Record::Zap(r) => self.zap(r),
             Record::Episode(_) | Record::Stop(_) => {}
         }
-        self.tick(record.mono_ns(), told);
     }
 
     /// The stream's time is this, whether or not a record says so.
@@ -432,7 +433,10 @@ impl Episodes {
                 entry.dying(r.when);
                 entry.story.fault.get_or_insert(hop);
             }
-            (_, SIGKILL) if r.outcome == Outcome::Fatal => entry.killed(hop),
+            // Queued where the target is frozen.
+            (_, SIGKILL) if matches!(r.outcome, Outcome::Fatal | Outcome::Queued) => {
+                entry.killed(hop);
+            }
             _ if is_by_itself => {
                 if !entry.story.stops.is_empty() {
                     entry.note_hop(&hop);

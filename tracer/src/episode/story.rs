@@ -13,7 +13,7 @@ use crate::record::{
 /// Signals kept of each kind that concerns the main process.
 const HOPS: usize = 12;
 /// Signals kept of those among the other processes.
-const MEMBER_HOPS: usize = 32;
+const MEMBER_HOPS: usize = 24;
 /// Exits and victims kept.
 const PROCESSES: usize = 64;
 /// Entries of the timeline; as many again are kept free for its landmarks.

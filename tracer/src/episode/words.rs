@@ -116,20 +116,31 @@ pub fn exited(exited: &Exited) -> String {
     }
 }
 
-/// `server (pid 7)`, `a, b and 3 more`.
+/// `server`, `a and b (2)`, `a, b, c and 3 more`.
 pub fn names<'a>(victims: impl Iterator<Item = &'a ZapVictim>, total: u64) -> String {
-    let shown: Vec<String> = victims
-        .take(NAMED)
-        .map(|victim| {
-            let comm = victim.process.comm;
-            comm.map_or_else(|| "?".to_owned(), |comm| comm.as_str().into_owned())
+    let mut counted: Vec<(String, u64)> = Vec::new();
+    for victim in victims {
+        let comm = victim.process.comm;
+        let name = comm.map_or_else(|| "?".to_owned(), |comm| comm.as_str().into_owned());
+        match counted.iter().position(|(known, _)| *known == name) {
+            Some(index) => counted[index].1 += 1,
+            None if counted.len() < NAMED => counted.push((name, 1)),
+            None => {}
+        }
+    }
+    let named: u64 = counted.iter().map(|(_, count)| count).sum();
+    let mut parts: Vec<String> = counted
+        .into_iter()
+        .map(|(name, count)| match count {
+            1 => name,
+            n => format!("{name} ({n})"),
         })
         .collect();
-    let rest = total.saturating_sub(shown.len() as u64);
+    let rest = total.saturating_sub(named);
     if rest > 0 {
-        return format!("{} and {rest} more", shown.join(", "));
+        parts.push(format!("{rest} more"));
     }
-    match shown.split_last() {
+    match parts.split_last() {
         Some((last, [])) => last.clone(),
         Some((last, others)) => format!("{} and {last}", others.join(", ")),
         None => String::new(),

@@ -198,6 +198,54 @@ pub fn exit() -> Exit {
     }
 }
 
+pub fn episode() -> Episode {
+    let victims = zap_begin().killed.unwrap_or_default();
+    Episode {
+        when: when(9),
+        id: "31150-2345000000000-2345678901234".to_owned(),
+        container: Some(lab()),
+        init: inside(&lab(), "init.sh", 1, 31150),
+        state: EpisodeState::Closed,
+        ending: Ending::Killed,
+        ungraceful: true,
+        began: when(0),
+        ended: Some(when(8)),
+        stop_signal: Some(SignalName {
+            number: 15,
+            name: "SIGTERM".into(),
+        }),
+        stop_sender: Some(dropped().sender),
+        grace_ns: Some(10_000_000_000),
+        kill_sender: Some(sender(Kind::Process, outside("runc", 900))),
+        exit_code: Some(137),
+        killed_by_zap_total: Some(victims.len() as u64),
+        killed_by_zap: Some(victims),
+        zap_ns: Some(3_210_000),
+        summary: "web stopped ungracefully".to_owned(),
+        diagnoses: vec![Diagnosis {
+            id: "SIG_BLOCKED".into(),
+            summary: "SIGTERM waits in the queue of PID 1".to_owned(),
+            evidence: vec![Reference {
+                mono_ns: when(0).mono_ns,
+                record: Referred::Signal,
+            }],
+            fix: "Unblock it.".to_owned(),
+            complete: false,
+            uncertain: Some("nobody knows".to_owned()),
+        }],
+        timeline: vec![TimelineEntry {
+            reference: Reference {
+                mono_ns: when(0).mono_ns,
+                record: Referred::Signal,
+            },
+            text: "runc sends SIGTERM".to_owned(),
+        }],
+        timeline_omitted: 2,
+        complete: false,
+        unknown: vec!["nobody knows".to_owned()],
+    }
+}
+
 pub fn loss() -> Loss {
     Loss {
         when: when(8),
@@ -317,6 +365,7 @@ pub fn all() -> Vec<Record> {
         Record::Zap(Box::new(zap_end())),
         Record::Exit(Box::new(exit())),
         Record::Exit(Box::new(killed)),
+        Record::Episode(Box::new(episode())),
         Record::Loss(loss()),
         Record::Start(Box::new(start())),
         Record::Stop(Box::new(stop())),

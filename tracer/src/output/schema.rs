@@ -63,6 +63,14 @@ mod tests {
             "type ts mono_ns process.pid exit_code signal core_dumped is_init container",
         ),
         (
+            "episode",
+            "type ts mono_ns id container.name state began.mono_ns ended.mono_ns stop_signal.name \
+             stop_sender.kind grace_ns kill_sender.kind exit_code killed_by_zap.0.pid \
+             killed_by_zap.0.had_sigterm_handler zap_ns diagnoses.0.id diagnoses.0.summary \
+             diagnoses.0.evidence.0.mono_ns diagnoses.0.fix diagnoses.0.complete \
+             timeline.0.mono_ns",
+        ),
+        (
             "loss",
             "type ts mono_ns kernel_seen filtered submitted ring_full received",
         ),

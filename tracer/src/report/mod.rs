@@ -12,9 +12,9 @@ use std::{
 };
 
 use crate::{
-    record::{Container, Ending, Episode, EpisodeState, Record, Timestamp},
+    container,
+    record::{Ending, Episode, EpisodeState, Record, Timestamp},
     store::Damage,
-    view::ContainerPattern,
 };
 
 pub mod sources;
@@ -40,7 +40,7 @@ pub const KEPT: usize = 10_000;
 /// Which terminations are wanted. What is empty asks for nothing.
 #[derive(Debug, Clone, Default)]
 pub struct Wanted {
-    pub containers: Vec<ContainerPattern>,
+    pub containers: container::Wanted,
     /// Ended, or told, at this time or later.
     pub since: Option<Timestamp>,
     /// Began at this time or before.
@@ -55,13 +55,8 @@ pub struct Wanted {
 
 impl Wanted {
     fn wants(&self, episode: &Episode) -> bool {
-        let in_container = |container: &Container| {
-            self.containers
-                .iter()
-                .any(|pattern| pattern.matches(container))
-        };
         let last = episode.ended.unwrap_or(episode.when).ts;
-        (self.containers.is_empty() || episode.container.as_deref().is_some_and(in_container))
+        self.containers.takes_any(episode.container.as_deref())
             && self.since.is_none_or(|since| last.0 >= since.0)
             && self.until.is_none_or(|until| episode.began.ts.0 <= until.0)
             && (self.diagnoses.is_empty()

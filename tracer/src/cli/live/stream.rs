@@ -131,7 +131,13 @@ pub async fn run(
         tales.take(&records);
         let mut enough = show(args, &mut view, &mut records, &mut counts, sink.as_mut())?;
         tales.tick(session.told_when());
-        enough |= show(args, &mut view, &mut tales.told(), &mut counts, sink.as_mut())?;
+        enough |= show(
+            args,
+            &mut view,
+            &mut tales.told(),
+            &mut counts,
+            sink.as_mut(),
+        )?;
         if let Some(loss) = session.new_loss()? {
             say(
                 &mut err,
@@ -179,7 +185,13 @@ pub async fn run(
     let loss = session.loss()?;
     tales.take(&[Record::Loss(loss)]);
     tales.finish(session.when_now());
-    show(args, &mut view, &mut tales.told(), &mut counts, sink.as_mut())?;
+    show(
+        args,
+        &mut view,
+        &mut tales.told(),
+        &mut counts,
+        sink.as_mut(),
+    )?;
     let unread = loss.submitted.saturating_sub(loss.received);
     let stop = Stop {
         when: session.when_now(),

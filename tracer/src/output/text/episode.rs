@@ -82,7 +82,7 @@ pub fn verdict(r: &Episode, color: bool) -> String {
         let _ = writeln!(out, "  {what}");
     }
     for (index, diagnosis) in r.diagnoses.iter().enumerate() {
-        let word = if index == 0 { "Cause" } else { "Also " };
+        let word = if index == 0 { "Cause" } else { "Also" };
         let _ = writeln!(out, "  {word}: {}", cause(diagnosis, &paint));
         let _ = writeln!(out, "    Fix: {}", terminal(&diagnosis.fix));
     }

@@ -1,0 +1,232 @@
+//! Stop signals: dropped, ignored, waiting, handled to no avail.
+
+use super::*;
+
+#[test]
+fn no_handler() {
+    let ids = ids(ten_seconds("app", &[]));
+    assert_eq!(ids, ["PID1_NO_HANDLER", "GRACE_EXPIRED_KILL"]);
+    // Without anybody who kills it, it runs on.
+    let alone = Tape::new("app").dropped(15, From::Member(2));
+    assert_eq!(super::ids(alone), ["PID1_NO_HANDLER"]);
+    // Blocked first, and dropped when it was unblocked.
+    let late = Tape::new("app")
+        .signal(15, From::Runtime, 1, (Outcome::Queued, Reason::Blocked))
+        .taken(15, 1, (Outcome::Dropped, Reason::UnkillableInitAtDequeue));
+    assert_eq!(
+        super::ids(killed(late, &[])),
+        ["PID1_NO_HANDLER", "GRACE_EXPIRED_KILL"]
+    );
+}
+
+#[test]
+fn ten_second_stop() {
+    let ids = ids(ten_seconds("bash", &[(2, true, false)]));
+    assert_eq!(ids, ["PID1_SHELL_WRAPPER", "GRACE_EXPIRED_KILL"]);
+    // A shell alone wraps nobody.
+    let alone = super::ids(ten_seconds("sh", &[]));
+    assert_eq!(alone, ["PID1_NO_HANDLER", "GRACE_EXPIRED_KILL"]);
+}
+
+#[test]
+fn startup_race() {
+    let early = || Tape::new("app").at(800).dropped(15, From::Runtime);
+    let killed = early()
+        .at(10_800)
+        .signal_with(9, From::Runtime, 1, FATAL, |kill| {
+            kill.target.sigterm_disposition = Some(Disposition::Handler);
+        })
+        .dies_with(&[]);
+    assert_eq!(ids(killed), ["STARTUP_RACE", "GRACE_EXPIRED_KILL"]);
+    let again = early()
+        .at(2_000)
+        .handled(15, From::Runtime, 1)
+        .exits(1, 0)
+        .zaps(&[])
+        .zapped();
+    assert_eq!(ids(again), ["STARTUP_RACE"]);
+    // One that never gets a handler was not too slow.
+    let never = super::killed(early(), &[]);
+    assert_eq!(ids(never), ["PID1_NO_HANDLER", "GRACE_EXPIRED_KILL"]);
+}
+
+#[test]
+fn wrong_stop_signal() {
+    let int = Tape::new("app")
+        .dropped(2, From::Runtime)
+        .at(70_000)
+        .signal_with(9, From::Runtime, 1, FATAL, |kill| {
+            kill.target.sigterm_disposition = Some(Disposition::Handler);
+        })
+        .dies_with(&[]);
+    assert_eq!(ids(int), ["WRONG_STOPSIGNAL", "GRACE_EXPIRED_KILL"]);
+    let systemds = killed(Tape::new("app").dropped(37, From::Runtime), &[]);
+    assert_eq!(ids(systemds), ["WRONG_STOPSIGNAL", "GRACE_EXPIRED_KILL"]);
+    let to_systemd = killed(
+        Tape::new("systemd").signal(15, From::Runtime, 1, (Outcome::Queued, Reason::Blocked)),
+        &[],
+    );
+    assert_eq!(ids(to_systemd)[0], "WRONG_STOPSIGNAL");
+}
+
+#[test]
+fn ignored() {
+    let tape = Tape::new("app").signal(15, From::Runtime, 1, (Outcome::Dropped, Reason::Ignored));
+    assert_eq!(
+        ids(killed(tape, &[])),
+        ["SIG_IGN_INHERITED", "GRACE_EXPIRED_KILL"]
+    );
+    // By the child that it was passed on to.
+    let child = Tape::new("tini")
+        .signal(15, From::Runtime, 1, (Outcome::Queued, Reason::Sigwait))
+        .signal(15, From::Member(1), 2, (Outcome::Dropped, Reason::Ignored));
+    assert_eq!(
+        ids(killed(child, &[(2, false, false)])),
+        ["SIG_IGN_INHERITED", "GRACE_EXPIRED_KILL"]
+    );
+}
+
+#[test]
+fn blocked() {
+    const WAITS: (Outcome, Reason) = (Outcome::Queued, Reason::Blocked);
+    let one = killed(Tape::new("app").signal(15, From::Runtime, 1, WAITS), &[]);
+    let episode = episodes(&one).pop().expect("one");
+    assert_eq!(episode.diagnoses[0].id, "SIG_BLOCKED");
+    assert!(!episode.diagnoses[0].complete, "it may have been read");
+    let two = Tape::new("app").signal(15, From::Runtime, 1, WAITS).signal(
+        15,
+        From::Runtime,
+        1,
+        (Outcome::Coalesced, Reason::AlreadyPending),
+    );
+    let episode = episodes(&killed(two, &[])).pop().expect("one");
+    assert!(episode.diagnoses[0].complete && episode.complete);
+    // An init between two sigwaits takes it all the same.
+    let passes = Tape::new("tini")
+        .named(2, "server")
+        .signal(15, From::Runtime, 1, WAITS)
+        .handled(15, From::Member(1), 2)
+        .exits(2, 0)
+        .exits(1, 0)
+        .zaps(&[])
+        .zapped();
+    assert_eq!(ids(passes), [""; 0]);
+}
+
+#[test]
+fn reraise() {
+    let plain =
+        Tape::new("node")
+            .handled(15, From::Runtime, 1)
+            .signal(15, From::Member(1), 1, DROPPED);
+    assert_eq!(
+        ids(killed(plain, &[])),
+        ["RERAISE_DROPPED", "GRACE_EXPIRED_KILL"]
+    );
+    let within = Tape::new("node")
+        .handled(15, From::Runtime, 1)
+        .signal(15, From::Member(1), 1, (Outcome::Queued, Reason::Blocked))
+        .taken(15, 1, (Outcome::Dropped, Reason::UnkillableInitAtDequeue));
+    assert_eq!(
+        ids(killed(within.clone(), &[])),
+        ["RERAISE_DROPPED", "GRACE_EXPIRED_KILL"]
+    );
+    assert_eq!(ids(within), ["RERAISE_DROPPED"], "nobody kills it");
+}
+
+#[test]
+fn ctrl_c() {
+    let key = Tape::new("app").dropped(2, From::Of(Kind::Tty));
+    assert_eq!(ids(key), ["CTRL_C_DROPPED"]);
+}
+
+#[test]
+fn core_signal() {
+    let segv = Tape::new("app").dropped(11, From::Runtime);
+    assert_eq!(ids(segv), ["PID1_RAISE_CORE_DROPPED"]);
+    let quit = killed(Tape::new("app").dropped(3, From::Runtime), &[]);
+    assert_eq!(ids(quit), ["PID1_NO_HANDLER", "GRACE_EXPIRED_KILL"]);
+}
+
+#[test]
+fn sigpipe() {
+    let mut tape = Tape::new("app");
+    for _ in 0..3 {
+        tape = tape.dropped(13, From::Of(Kind::Io));
+    }
+    assert_eq!(episodes(&tape), [], "nothing ends by it");
+    let stopped = tape
+        .handled(15, From::Runtime, 1)
+        .exits(1, 0)
+        .zaps(&[])
+        .zapped();
+    assert_eq!(ids(stopped), ["SIGPIPE_SWALLOWED"]);
+}
+
+#[test]
+fn no_exit() {
+    let own = killed(Tape::new("app").handled(15, From::Runtime, 1), &[]);
+    assert_eq!(ids(own), ["HANDLER_NO_EXIT", "GRACE_EXPIRED_KILL"]);
+    let child = Tape::new("tini")
+        .named(2, "server")
+        .signal(15, From::Runtime, 1, (Outcome::Queued, Reason::Sigwait))
+        .handled(15, From::Member(1), 2);
+    let child = killed(child, &[(2, true, true)]);
+    assert_eq!(
+        ids(child.clone()),
+        ["HANDLER_NO_EXIT", "GRACE_EXPIRED_KILL"]
+    );
+    let text = paragraph(&child);
+    assert!(
+        text.contains("server (pid 31151) handled SIGTERM"),
+        "{text}"
+    );
+}
+
+#[test]
+fn trap() {
+    let tape = Tape::new("bash")
+        .named(2, "server")
+        .handled(15, From::Runtime, 1);
+    assert_eq!(
+        ids(killed(tape, &[(2, true, false)])),
+        ["SHELL_TRAP_DEFERRED", "GRACE_EXPIRED_KILL"]
+    );
+}
+
+#[test]
+fn consumed() {
+    let tape = Tape::new("init").named(2, "server").signal(
+        15,
+        From::Runtime,
+        1,
+        (Outcome::Queued, Reason::Sigwait),
+    );
+    assert_eq!(
+        ids(killed(tape, &[(2, true, false)])),
+        ["CONSUMED_NOT_FORWARDED", "GRACE_EXPIRED_KILL"]
+    );
+}
+
+#[test]
+fn package_manager() {
+    let npm = Tape::new("npm start")
+        .named(2, "node")
+        .handled(15, From::Runtime, 1);
+    let ends = npm.clone().exits(1, 0).zaps(&[(2, true, false)]).zapped();
+    assert_eq!(ids(ends), ["PM_SWALLOWS"]);
+    assert_eq!(
+        ids(killed(npm, &[(2, true, false)])),
+        ["PM_SWALLOWS", "GRACE_EXPIRED_KILL"]
+    );
+    let supervisor = Tape::new("supervisord")
+        .named(2, "server")
+        .handled(15, From::Runtime, 1)
+        .handled(15, From::Member(1), 2)
+        .signal(9, From::Member(1), 2, (Outcome::Fatal, Reason::Kill))
+        .dies(2, 9)
+        .exits(1, 0)
+        .zaps(&[])
+        .zapped();
+    assert_eq!(ids(supervisor), ["PM_SWALLOWS"]);
+}
