@@ -22,6 +22,7 @@ pub mod lab;
 pub mod output;
 pub mod record;
 pub mod report;
+pub mod selection;
 pub mod snapshot;
 pub mod store;
 pub mod view;

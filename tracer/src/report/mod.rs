@@ -9,6 +9,7 @@ use std::{
     cmp::Reverse,
     collections::{BTreeMap, BinaryHeap},
     io,
+    path::Path,
 };
 
 use crate::{
@@ -32,6 +33,14 @@ pub fn json(report: &Report, limit: usize, out: &mut impl io::Write) -> io::Resu
         writeln!(out, "{line}")?;
     }
     Ok(())
+}
+
+/// Why a file cannot be told of.
+pub fn no_records(path: &Path) -> String {
+    format!(
+        "{} holds no records: it is neither a recording of sigwhy's nor what --format json prints",
+        path.display()
+    )
 }
 
 /// Terminations kept at most; of more, the worst.

@@ -88,10 +88,7 @@ pub fn read(paths: &[PathBuf], wanted: &Wanted) -> anyhow::Result<Report> {
         }
         source.damage = reader.damage();
         if source.records == 0 {
-            anyhow::bail!(
-                "{} holds no records: it is no recording of sigwhy's, nor what --format json prints",
-                piece.path.display()
-            );
+            anyhow::bail!("{}", super::no_records(&piece.path));
         }
         report.sources.push(source);
         before = piece.start;

@@ -14,6 +14,7 @@ use crate::{
         text::{verdict, words},
     },
     record::{Ending, Episode, EpisodeState, Timestamp},
+    store::Damage,
 };
 
 /// How to print.
@@ -111,7 +112,18 @@ fn write_source(source: &Source, options: &Options, out: &mut impl io::Write) ->
 
 /// What is missing of a recording.
 fn notes(source: &Source) -> Vec<String> {
-    let damage = &source.damage;
+    let mut notes = damage(&source.damage);
+    if source.lost > 0 {
+        notes.push(format!(
+            "{} were lost while recording",
+            plural(source.lost, "event")
+        ));
+    }
+    notes
+}
+
+/// What could not be read of a recording, each a sentence without its stop.
+pub fn damage(damage: &Damage) -> Vec<String> {
     let mut notes = Vec::new();
     if damage.unfinished {
         notes.push("it has no end: its recorder was killed, or still runs".to_owned());
@@ -132,12 +144,6 @@ fn notes(source: &Source) -> Vec<String> {
         notes.push(format!(
             "{} of a newer sigwhy were left out",
             plural(damage.unknown_records, "record")
-        ));
-    }
-    if source.lost > 0 {
-        notes.push(format!(
-            "{} were lost while recording",
-            plural(source.lost, "event")
         ));
     }
     notes

@@ -9,7 +9,7 @@ use tracer_common::{
     signals::{SIGCHLD, SIGURG, SIGWINCH, mask},
 };
 
-use super::Args;
+use super::{Select, Trace};
 use crate::{
     container::{Pattern, Wanted},
     decide::{Outcome, names},
@@ -50,17 +50,9 @@ impl Plan {
     ///
     /// # Errors
     /// When a cgroup cannot be read.
-    pub fn new(args: &Args, verbose: bool) -> anyhow::Result<Self> {
-        let signal_set = match args.signal.as_slice() {
-            [] if args.all => u64::MAX,
-            [] => !NOISE,
-            chosen => chosen.iter().fold(0, |set, sig| set | mask(*sig)),
-        };
+    pub fn new(args: &Select, trace: &Trace, verbose: bool) -> anyhow::Result<Self> {
         let containers = args.which.wanted();
-        let senders = Wanted {
-            called: Pattern::list(&args.sender_container),
-            ..Wanted::default()
-        };
+        let senders = senders(args);
         // Numbers need no names.
         let inodes = containers.pid_namespaces();
         let is_named = inodes.is_none() && !containers.is_all();
@@ -69,7 +61,7 @@ impl Plan {
             .into_iter()
             .map(|inode| (inode, 1))
             .collect();
-        let cgroups = wanted_cgroups(&args.cgroup)?;
+        let cgroups = wanted_cgroups(&trace.cgroup)?;
         let pids: Vec<_> = wanted_pids(&args.pid, &args.sender_pid);
 
         let mut gates = 0;
@@ -93,14 +85,14 @@ impl Plan {
         }
         Ok(Self {
             load: load::Options {
-                signal_set,
+                signal_set: signal_set(args),
                 result_set: results_of(&args.outcome),
                 gates,
-                btf: args.btf.clone(),
-                forced: args.attach.forced.clone(),
-                kernel_log: args.kernel_log,
-                ring_bytes: args.buffer.next_power_of_two() << 20,
-                names: !args.no_names,
+                btf: trace.btf.clone(),
+                forced: trace.attach.forced.clone(),
+                kernel_log: trace.kernel_log,
+                ring_bytes: trace.buffer.next_power_of_two() << 20,
+                names: !trace.no_names,
             },
             named: Named {
                 targets: if is_named {
@@ -108,23 +100,48 @@ impl Plan {
                 } else {
                     Wanted::default()
                 },
-                senders: senders.clone(),
+                senders,
             },
             view: View {
-                containers,
-                senders: Senders::new(senders),
-                outcomes: args.outcome.clone(),
-                reasons: args.reason.clone(),
                 signals_only: !args.signal.is_empty() || !cgroups.is_empty(),
-                noise: args.all,
-                ends_of: (!pids.is_empty()).then(|| args.pid.clone()),
+                ..view(args)
             },
             pids,
             pid_ns,
             cgroups,
             verbose,
-            filters: describe(args),
+            filters: describe(args, trace),
         })
+    }
+}
+
+/// What is shown of what comes.
+pub fn view(args: &Select) -> View {
+    let by_pid = !args.pid.is_empty() || !args.sender_pid.is_empty();
+    View {
+        containers: args.which.wanted(),
+        senders: Senders::new(senders(args)),
+        outcomes: args.outcome.clone(),
+        reasons: args.reason.clone(),
+        signals_only: !args.signal.is_empty(),
+        noise: args.all,
+        ends_of: by_pid.then(|| args.pid.clone()),
+    }
+}
+
+fn senders(args: &Select) -> Wanted {
+    Wanted {
+        called: Pattern::list(&args.sender_container),
+        ..Wanted::default()
+    }
+}
+
+/// The wanted signals, as bits.
+pub fn signal_set(args: &Select) -> u64 {
+    match args.signal.as_slice() {
+        [] if args.all => u64::MAX,
+        [] => !NOISE,
+        chosen => chosen.iter().fold(0, |set, sig| set | mask(*sig)),
     }
 }
 
@@ -177,7 +194,7 @@ fn wanted_cgroups(directories: &[PathBuf]) -> anyhow::Result<Vec<(u64, u8)>> {
 }
 
 /// The filters as words, for the `start` record and the header.
-fn describe(args: &Args) -> Vec<String> {
+fn describe(args: &Select, trace: &Trace) -> Vec<String> {
     let mut words = Vec::new();
     let list = |name: &str, items: Vec<String>| {
         (!items.is_empty()).then(|| format!("{name} {}", items.join(",")))
@@ -201,7 +218,8 @@ fn describe(args: &Args) -> Vec<String> {
     words.extend(list("--sender-container", args.sender_container.clone()));
     words.extend(list(
         "--cgroup",
-        args.cgroup
+        trace
+            .cgroup
             .iter()
             .map(|c| c.display().to_string())
             .collect(),
@@ -218,7 +236,7 @@ fn describe(args: &Args) -> Vec<String> {
         (args.inits, "--inits"),
         (args.host, "--host"),
         (args.all, "--all"),
-        (args.no_names, "--no-names"),
+        (trace.no_names, "--no-names"),
     ] {
         if on {
             words.push(word.to_owned());
@@ -236,14 +254,20 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::{Args as _, FromArgMatches as _};
+    use clap::FromArgMatches as _;
 
-    use super::*;
+    use super::{super::Args, *};
+
+    fn try_plan(words: &[&str]) -> anyhow::Result<Plan> {
+        let command = <Args as clap::Args>::augment_args(clap::Command::new("live"));
+        let command = command.no_binary_name(true);
+        let matches = command.try_get_matches_from(words).expect("valid");
+        let args = Args::from_arg_matches(&matches).expect("valid");
+        Plan::new(&args.select, &args.trace, false)
+    }
 
     fn plan(words: &[&str]) -> Plan {
-        let command = Args::augment_args(clap::Command::new("live").no_binary_name(true));
-        let matches = command.try_get_matches_from(words).expect("valid");
-        Plan::new(&Args::from_arg_matches(&matches).expect("valid"), false).expect("readable")
+        try_plan(words).expect("readable")
     }
 
     #[test]
@@ -308,10 +332,7 @@ mod tests {
         assert_eq!(plan.load.gates, gate::HOST | gate::CGROUPS);
         assert!(plan.view.signals_only);
         let words = ["--cgroup", "/no/such/cgroup"];
-        let command = Args::augment_args(clap::Command::new("live").no_binary_name(true));
-        let matches = command.try_get_matches_from(words).expect("valid");
-        let args = Args::from_arg_matches(&matches).expect("valid");
-        assert!(Plan::new(&args, false).is_err());
+        assert!(try_plan(&words).is_err());
     }
 
     #[test]

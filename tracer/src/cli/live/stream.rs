@@ -3,6 +3,7 @@
 use std::{
     ffi::OsStr,
     io::{self, IsTerminal as _, Write},
+    path::PathBuf,
     process::{ExitCode, ExitStatus},
 };
 
@@ -32,7 +33,7 @@ use crate::{
         text::{self, Text, TextOptions},
     },
     record::{Record, Stop},
-    store::Recording,
+    store::{self, Recording},
     view::View,
 };
 
@@ -46,12 +47,15 @@ const THREAD: &str = "cannot start a thread for the output";
 /// How long the last word on stderr may take where nobody reads.
 const LAST_WORD: Duration = Duration::from_millis(100);
 
-/// Shows what comes, or writes it into `recording`.
-pub async fn run(
-    args: &Args,
-    plan: &Plan,
-    recording: Option<Recording>,
-) -> anyhow::Result<ExitCode> {
+/// A recording to be made.
+#[derive(Debug)]
+pub struct To {
+    pub path: PathBuf,
+    pub options: store::Options,
+}
+
+/// Shows what comes, or records it.
+pub async fn run(args: &Args, plan: &Plan, to: Option<To>) -> anyhow::Result<ExitCode> {
     let (mut session, start) = Session::start(&plan.load, plan.verbose, plan.filters.clone())?;
     if !plan.pids.is_empty() {
         session.loaded().filter("FILTER_PIDS", &plan.pids)?;
@@ -64,7 +68,7 @@ pub async fn run(
     }
     let named = plan.named.clone();
     session.narrow(named.targets, named.senders);
-    let mut kernel_log = if args.kernel_log {
+    let mut kernel_log = if args.trace.kernel_log {
         session.loaded().kernel_log()
     } else {
         None
@@ -72,8 +76,8 @@ pub async fn run(
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let color_err = wants_color(args.color, io::stderr().is_terminal());
-    let is_for_people = recording.is_some() || args.format == Format::Text;
-    let (mut sink, queue) = open(args, plan, recording)?;
+    let is_for_people = to.is_some() || args.format == Format::Text;
+    let (mut sink, queue) = open(args, plan, to)?;
     // Often the same pipe as stdout, and then as full.
     let (mut err, err_queue) = Writer::spawn(Fd(io::stderr())).context(THREAD)?;
     if is_for_people {
@@ -106,7 +110,10 @@ pub async fn run(
     let mut view = plan.view.clone();
     let mut records = Vec::new();
     let mut pressed = false;
-    let deadline = args.duration.map(|duration| Instant::now() + duration);
+    let deadline = args
+        .trace
+        .duration
+        .map(|duration| Instant::now() + duration);
     let end = loop {
         if let Some(end) = ended {
             break end;
@@ -214,7 +221,7 @@ pub async fn run(
         say(&mut err, &unwritten(queue.unwritten(), unread));
     }
     let still_runs = running(&mut child);
-    if let (Some(pid), Some(program)) = (still_runs, args.command.first()) {
+    if let (Some(pid), Some(program)) = (still_runs, args.trace.command.first()) {
         let name = shown_name(program);
         say(&mut err, &format!("sigwhy: {name} (pid {pid}) still runs"));
     }
@@ -280,12 +287,9 @@ fn say(err: &mut Writer, text: &str) {
     let _ = err.write_all(format!("{text}\n").as_bytes());
 }
 
-fn open(
-    args: &Args,
-    plan: &Plan,
-    recording: Option<Recording>,
-) -> anyhow::Result<(Box<dyn Sink>, Queue)> {
-    if let Some(recording) = recording {
+fn open(args: &Args, plan: &Plan, to: Option<To>) -> anyhow::Result<(Box<dyn Sink>, Queue)> {
+    if let Some(To { path, options }) = to {
+        let recording = Recording::create(&path, options)?;
         let (out, queue) = Writer::spawn(recording).context(THREAD)?;
         return Ok((Box::new(Json::new(out)), queue));
     }
@@ -296,7 +300,7 @@ fn open(
             let options = TextOptions {
                 color: wants_color(args.color, io::stdout().is_terminal()),
                 verbose: plan.verbose,
-                all: args.all,
+                all: args.select.all,
                 time: jiff::tz::TimeZone::system(),
             };
             Box::new(Text::new(out, options))
@@ -310,7 +314,7 @@ fn wants_color(color: Color, is_terminal: bool) -> bool {
 }
 
 fn spawn(args: &Args) -> anyhow::Result<Option<Child>> {
-    let [program, arguments @ ..] = args.command.as_slice() else {
+    let [program, arguments @ ..] = args.trace.command.as_slice() else {
         return Ok(None);
     };
     let mut command = Command::new(program);
