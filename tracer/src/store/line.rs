@@ -1,20 +1,20 @@
 //! One line to one record.
 //!
-//! The derived `Deserialize` of [`Record`] is the meaning; but it goes through
-//! maps for `#[serde(flatten)]`, and a recording has millions of signals. Those
-//! are read here field by field into structs that borrow from the line, and the
-//! tests hold the result to the derived one.
+//! The derived `Deserialize` of [`Record`] is the meaning. But a recording has
+//! millions of signals, and what `output::json` writes by hand has a fixed order:
+//! that is read here by hand too, and whatever looks different is left to serde.
+//! The tests hold one to the other.
 
-use std::{borrow::Cow, sync::Arc};
+use std::sync::Arc;
 
 use serde::Deserialize;
-use serde_json::value::RawValue;
 
+use super::cursor::Cursor;
 use crate::{
-    decide::{Outcome, Reason, names, sender::Kind},
+    decide::names,
     record::{
-        Ancestor, Comm, Container, ContainerRef, Deliver, Disposition, PathStep, Process, Record,
-        Relation, Scope, Sender, Signal, SignalId, Target, Timestamp, TraceResult, When,
+        Container, ContainerRef, Deliver, Process, Record, Sender, Signal, SignalId, Target,
+        Timestamp, When,
     },
 };
 
@@ -26,6 +26,9 @@ const KNOWN: [&str; 8] = [
     "signal", "deliver", "zap", "exit", "episode", "loss", "start", "stop",
 ];
 
+/// Bytes of a time up to its seconds: `2026-11-22T14:03:`.
+const MINUTE: usize = 17;
+
 /// Why a line is no record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Not {
@@ -35,12 +38,14 @@ pub enum Not {
     ARecord,
 }
 
-/// Reads lines, and remembers the containers that they name.
+/// Reads lines, and remembers what the next ones are likely to hold again.
 #[derive(Debug, Default)]
 pub struct Lines {
     containers: Vec<(Box<str>, ContainerRef)>,
     /// The next one to forget.
     oldest: usize,
+    /// The minute of the last time, and its begin in nanoseconds since 1970.
+    minute: Option<(Box<str>, u64)>,
 }
 
 impl Lines {
@@ -49,59 +54,154 @@ impl Lines {
     /// # Errors
     /// When it is no record.
     pub fn read(&mut self, line: &[u8]) -> Result<Record, Not> {
-        // Ours have the type first. Whatever is read so is a record whole.
-        let fast = if line.starts_with(br#"{"type":"signal","#) {
-            serde_json::from_slice(line)
-                .ok()
-                .and_then(|line| self.signal(line))
-        } else if line.starts_with(br#"{"type":"deliver","#) {
-            serde_json::from_slice(line)
-                .ok()
-                .and_then(|line| self.deliver(line))
+        let line = std::str::from_utf8(line).map_err(|_| Not::ARecord)?;
+        self.by_hand(line).map_or_else(|| derived(line), Ok)
+    }
+
+    /// `None` for what does not look as `output::json` writes it.
+    fn by_hand(&mut self, line: &str) -> Option<Record> {
+        let mut at = Cursor::new(line);
+        let record = if at.literal(r#"{"type":"signal","#).is_some() {
+            Record::Signal(Box::new(self.signal(&mut at)?))
         } else {
-            None
+            at.literal(r#"{"type":"deliver","#)?;
+            Record::Deliver(Box::new(self.deliver(&mut at)?))
         };
-        fast.map_or_else(|| slow(line), Ok)
+        at.literal("}")?;
+        at.is_end().then_some(record)
     }
 
-    fn signal(&mut self, line: SignalLine<'_>) -> Option<Record> {
-        Some(Record::Signal(Box::new(Signal {
-            when: line.when(),
-            signal: line.signal.read(),
-            sender: line.sender.read(self)?,
-            target: line.target.read(self)?,
-            scope: line.scope,
-            relation: line.relation,
-            forced: line.forced,
-            result: line.result,
-            outcome: line.outcome,
-            reason: line.reason,
-            rule: Cow::Owned(line.rule.into_owned()),
-            explanation: Cow::Owned(line.explanation.into_owned()),
-            path: line.path,
-        })))
+    fn signal(&mut self, at: &mut Cursor<'_>) -> Option<Signal> {
+        Some(Signal {
+            when: self.when(at)?,
+            signal: signal_id(at)?,
+            sender: self.sender(at)?,
+            target: self.target(at)?,
+            scope: at.id(r#","scope":"#)?,
+            relation: at.id(r#","relation":"#)?,
+            forced: at.flag(r#","forced":"#)?,
+            result: at.id(r#","result":"#)?,
+            outcome: at.id(r#","outcome":"#)?,
+            reason: at.id(r#","reason":"#)?,
+            rule: at.text(r#","rule":"#)?.to_owned().into(),
+            explanation: at.text(r#","explanation":"#)?.to_owned().into(),
+            path: at.maybe_there(r#","path":"#)?.unwrap_or_default(),
+        })
     }
 
-    fn deliver(&mut self, line: DeliverLine<'_>) -> Option<Record> {
-        Some(Record::Deliver(Box::new(Deliver {
-            when: line.when(),
-            signal: line.signal.read(),
-            target: line.target.read(self)?,
-            outcome: line.outcome,
-            reason: line.reason,
-            rule: Cow::Owned(line.rule.into_owned()),
-            explanation: Cow::Owned(line.explanation.into_owned()),
-            latency_ns: line.latency_ns,
-            generated_mono_ns: line.generated_mono_ns,
-            path: line.path,
-        })))
+    fn deliver(&mut self, at: &mut Cursor<'_>) -> Option<Deliver> {
+        Some(Deliver {
+            when: self.when(at)?,
+            signal: signal_id(at)?,
+            target: self.target(at)?,
+            outcome: at.id(r#","outcome":"#)?,
+            reason: at.id(r#","reason":"#)?,
+            rule: at.text(r#","rule":"#)?.to_owned().into(),
+            explanation: at.text(r#","explanation":"#)?.to_owned().into(),
+            latency_ns: at.maybe_number(r#","latency_ns":"#)?,
+            generated_mono_ns: at.maybe_number(r#","generated_mono_ns":"#)?,
+            path: at.maybe_there(r#","path":"#)?.unwrap_or_default(),
+        })
     }
 
-    fn container(&mut self, json: &str) -> Option<ContainerRef> {
-        if let Some((_, known)) = self.containers.iter().find(|(text, _)| **text == *json) {
-            return Some(known.clone());
+    fn when(&mut self, at: &mut Cursor<'_>) -> Option<When> {
+        let text = at.text(r#""ts":"#)?;
+        Some(When {
+            ts: self.time(text)?,
+            mono_ns: at.number(r#","mono_ns":"#)?,
+        })
+    }
+
+    /// Most lines are of the same minute as the one before.
+    fn time(&mut self, text: &str) -> Option<Timestamp> {
+        let (minute, rest) = text.split_at_checked(MINUTE)?;
+        let (seconds, nanos) = rest.strip_suffix('Z')?.split_once('.')?;
+        if seconds.len() != 2 || nanos.len() != 9 {
+            return None;
         }
-        let container: Container = serde_json::from_str(json).ok()?;
+        let begin = match &self.minute {
+            Some((known, begin)) if **known == *minute => *begin,
+            _ => {
+                let Timestamp(begin) = Timestamp::parse(&format!("{minute}00Z"))?;
+                self.minute = Some((minute.into(), begin));
+                begin
+            }
+        };
+        let number = |digits: &str| {
+            let is_number = digits.bytes().all(|b| b.is_ascii_digit());
+            is_number.then(|| digits.parse::<u64>().ok()).flatten()
+        };
+        let seconds = number(seconds).filter(|seconds| *seconds < 60)?;
+        begin
+            .checked_add(seconds * 1_000_000_000 + number(nanos)?)
+            .map(Timestamp)
+    }
+
+    fn sender(&mut self, at: &mut Cursor<'_>) -> Option<Sender> {
+        let sender = Sender {
+            kind: at.id(r#","sender":{"kind":"#)?,
+            process: self.process(at, ",")?,
+            ancestors: at.maybe_there(r#","ancestors":"#)?.unwrap_or_default(),
+            role: at
+                .maybe_text(r#","role":"#)?
+                .map(|role| role.to_owned().into()),
+            role_words: at.maybe_text(r#","role_words":"#)?.map(str::to_owned),
+        };
+        at.literal("}")?;
+        Some(sender)
+    }
+
+    fn target(&mut self, at: &mut Cursor<'_>) -> Option<Target> {
+        let target = Target {
+            process: self.process(at, r#","target":{"#)?,
+            is_init: at.flag(r#","is_init":"#)?,
+            is_global_init: at.flag(r#","is_global_init":"#)?,
+            unkillable: at.flag(r#","unkillable":"#)?,
+            disposition: at.maybe_id(r#","disposition":"#)?,
+            blocked: at.maybe_flag(r#","blocked":"#)?,
+            sigwait: at.maybe_flag(r#","sigwait":"#)?,
+            ptraced: at.flag(r#","ptraced":"#)?,
+            exiting: at.flag(r#","exiting":"#)?,
+            frozen: at.maybe_flag(r#","frozen":"#)?,
+            sigterm_disposition: at.maybe_there(r#","sigterm_disposition":"#)?,
+        };
+        at.literal("}")?;
+        Some(target)
+    }
+
+    fn process(&mut self, at: &mut Cursor<'_>, before: &str) -> Option<Process> {
+        at.literal(before)?;
+        Some(Process {
+            pid: at.maybe_number(r#""pid":"#)?,
+            tid: at.maybe_number(r#","tid":"#)?,
+            ns_pid: at.maybe_number(r#","ns_pid":"#)?,
+            pid_ns: at.maybe_number(r#","pid_ns":"#)?,
+            ns_level: at.maybe_number(r#","ns_level":"#)?,
+            comm: match at.literal(r#","comm":null"#) {
+                Some(()) => None,
+                None => Some(at.text(r#","comm":"#)?.into()),
+            },
+            uid: at.maybe_number(r#","uid":"#)?,
+            start_ns: at.maybe_number(r#","start_ns":"#)?,
+            container: match at.literal(r#","container":null"#) {
+                Some(()) => None,
+                None => Some(self.container(at)?),
+            },
+            ns_pids: at.maybe_there(r#","ns_pids":"#)?,
+            pid_ns_id: at.number_there(r#","pid_ns_id":"#)?,
+            cgroup_id: at.number_there(r#","cgroup_id":"#)?,
+            cgroup_v1_id: at.number_there(r#","cgroup_v1_id":"#)?,
+        })
+    }
+
+    fn container(&mut self, at: &mut Cursor<'_>) -> Option<ContainerRef> {
+        at.literal(r#","container":"#)?;
+        // An object is never the begin of another one.
+        let known = |(json, _): &&(Box<str>, ContainerRef)| at.literal(json).is_some();
+        if let Some((_, container)) = self.containers.iter().find(known) {
+            return Some(container.clone());
+        }
+        let (json, container): (&str, Container) = at.value()?;
         let container = ContainerRef(Arc::new(container));
         let entry = (json.into(), container.clone());
         if self.containers.len() < REMEMBERED {
@@ -114,214 +214,42 @@ impl Lines {
     }
 }
 
-fn slow(line: &[u8]) -> Result<Record, Not> {
-    #[derive(Deserialize)]
-    struct Typed<'a> {
-        #[serde(borrow)]
-        r#type: Cow<'a, str>,
-    }
-    serde_json::from_slice(line).map_err(|_| {
-        let is_newer = serde_json::from_slice::<Typed<'_>>(line)
-            .is_ok_and(|typed| !KNOWN.contains(&&*typed.r#type));
-        if is_newer { Not::Known } else { Not::ARecord }
+/// Without an allocation where the names are the usual ones.
+fn signal_id(at: &mut Cursor<'_>) -> Option<SignalId> {
+    let number = at.number(r#","signal":{"number":"#)?;
+    let name = at.text(r#","name":"#)?;
+    let code = at.signed(r#","code":"#)?;
+    let code_name = at.text(r#","code_name":"#)?;
+    at.literal("}")?;
+    let usual = names::signal(number);
+    let usual_code = names::code(number, code);
+    Some(SignalId {
+        number,
+        name: if name == usual {
+            usual.into()
+        } else {
+            name.to_owned().into()
+        },
+        code,
+        code_name: if code_name == usual_code {
+            usual_code
+        } else {
+            code_name.to_owned().into()
+        },
     })
 }
 
-/// Declares what stands in a line beside a `when`, and how to read that.
-macro_rules! with_when {
-    (struct $name:ident { $($(#[$meta:meta])* $field:ident: $type:ty,)+ }) => {
-        #[derive(Deserialize)]
-        struct $name<'a> {
-            ts: Timestamp,
-            mono_ns: u64,
-            $($(#[$meta])* $field: $type,)+
-        }
-
-        impl $name<'_> {
-            fn when(&self) -> When {
-                When { ts: self.ts, mono_ns: self.mono_ns }
-            }
-        }
-    };
-}
-
-with_when! {
-    struct SignalLine {
+fn derived(line: &str) -> Result<Record, Not> {
+    #[derive(Deserialize)]
+    struct Typed<'a> {
         #[serde(borrow)]
-        signal: SignalIdLine<'a>,
-        #[serde(borrow)]
-        sender: SenderLine<'a>,
-        #[serde(borrow)]
-        target: TargetLine<'a>,
-        scope: Scope,
-        relation: Relation,
-        forced: bool,
-        result: TraceResult,
-        outcome: Outcome,
-        reason: Reason,
-        #[serde(borrow)]
-        rule: Cow<'a, str>,
-        #[serde(borrow)]
-        explanation: Cow<'a, str>,
-        #[serde(default)]
-        path: Vec<PathStep>,
+        r#type: std::borrow::Cow<'a, str>,
     }
-}
-
-with_when! {
-    struct DeliverLine {
-        #[serde(borrow)]
-        signal: SignalIdLine<'a>,
-        #[serde(borrow)]
-        target: TargetLine<'a>,
-        outcome: Outcome,
-        reason: Reason,
-        #[serde(borrow)]
-        rule: Cow<'a, str>,
-        #[serde(borrow)]
-        explanation: Cow<'a, str>,
-        latency_ns: Option<u64>,
-        generated_mono_ns: Option<u64>,
-        #[serde(default)]
-        path: Vec<PathStep>,
-    }
-}
-
-#[derive(Deserialize)]
-struct SignalIdLine<'a> {
-    number: u32,
-    #[serde(borrow)]
-    name: Cow<'a, str>,
-    code: i32,
-    #[serde(borrow)]
-    code_name: Cow<'a, str>,
-}
-
-impl SignalIdLine<'_> {
-    /// Without an allocation where the names are the usual ones.
-    fn read(self) -> SignalId {
-        let usual = names::signal(self.number);
-        let usual_code = names::code(self.number, self.code);
-        SignalId {
-            number: self.number,
-            name: if self.name == usual {
-                Cow::Borrowed(usual)
-            } else {
-                Cow::Owned(self.name.into_owned())
-            },
-            code: self.code,
-            code_name: if self.code_name == usual_code {
-                usual_code
-            } else {
-                Cow::Owned(self.code_name.into_owned())
-            },
-        }
-    }
-}
-
-/// Declares what stands in a line beside the fields of a process, and how to read
-/// those.
-macro_rules! with_process {
-    (struct $name:ident { $($(#[$meta:meta])* $field:ident: $type:ty,)+ }) => {
-        #[derive(Deserialize)]
-        struct $name<'a> {
-            pid: Option<u32>,
-            tid: Option<u32>,
-            ns_pid: Option<u32>,
-            pid_ns: Option<u32>,
-            ns_level: Option<u32>,
-            comm: Option<Comm>,
-            uid: Option<u32>,
-            start_ns: Option<u64>,
-            #[serde(borrow)]
-            container: Option<&'a RawValue>,
-            ns_pids: Option<Vec<u32>>,
-            pid_ns_id: Option<u64>,
-            cgroup_id: Option<u64>,
-            cgroup_v1_id: Option<u64>,
-            $($(#[$meta])* $field: $type,)+
-        }
-
-        impl $name<'_> {
-            /// `None` where the container is none.
-            fn process(&mut self, lines: &mut Lines) -> Option<Process> {
-                let container = match self.container {
-                    Some(json) => Some(lines.container(json.get())?),
-                    None => None,
-                };
-                Some(Process {
-                    pid: self.pid,
-                    tid: self.tid,
-                    ns_pid: self.ns_pid,
-                    pid_ns: self.pid_ns,
-                    ns_level: self.ns_level,
-                    comm: self.comm,
-                    uid: self.uid,
-                    start_ns: self.start_ns,
-                    container,
-                    ns_pids: self.ns_pids.take(),
-                    pid_ns_id: self.pid_ns_id,
-                    cgroup_id: self.cgroup_id,
-                    cgroup_v1_id: self.cgroup_v1_id,
-                })
-            }
-        }
-    };
-}
-
-with_process! {
-    struct SenderLine {
-        kind: Kind,
-        #[serde(default)]
-        ancestors: Vec<Ancestor>,
-        role: Option<Cow<'static, str>>,
-        role_words: Option<String>,
-    }
-}
-
-with_process! {
-    struct TargetLine {
-        is_init: bool,
-        is_global_init: bool,
-        unkillable: bool,
-        disposition: Option<Disposition>,
-        blocked: Option<bool>,
-        sigwait: Option<bool>,
-        ptraced: bool,
-        exiting: bool,
-        frozen: Option<bool>,
-        sigterm_disposition: Option<Disposition>,
-    }
-}
-
-impl TargetLine<'_> {
-    fn read(mut self, lines: &mut Lines) -> Option<Target> {
-        Some(Target {
-            process: self.process(lines)?,
-            is_init: self.is_init,
-            is_global_init: self.is_global_init,
-            unkillable: self.unkillable,
-            disposition: self.disposition,
-            blocked: self.blocked,
-            sigwait: self.sigwait,
-            ptraced: self.ptraced,
-            exiting: self.exiting,
-            frozen: self.frozen,
-            sigterm_disposition: self.sigterm_disposition,
-        })
-    }
-}
-
-impl SenderLine<'_> {
-    fn read(mut self, lines: &mut Lines) -> Option<Sender> {
-        Some(Sender {
-            process: self.process(lines)?,
-            kind: self.kind,
-            ancestors: self.ancestors,
-            role: self.role,
-            role_words: self.role_words,
-        })
-    }
+    serde_json::from_str(line).map_err(|_| {
+        let is_newer = serde_json::from_str::<Typed<'_>>(line)
+            .is_ok_and(|typed| !KNOWN.contains(&&*typed.r#type));
+        if is_newer { Not::Known } else { Not::ARecord }
+    })
 }
 
 #[cfg(test)]
@@ -330,7 +258,7 @@ mod tests {
     use crate::output::fixtures::{self, dice::Dice};
 
     fn derived(line: &str) -> Record {
-        serde_json::from_str(line).expect("a record")
+        super::derived(line).expect("a record")
     }
 
     #[test]
@@ -353,15 +281,12 @@ mod tests {
         let mut lines = Lines::default();
         for record in Dice(7).records(100) {
             let line = serde_json::to_string(&record).expect("serialises");
-            let by_hand = match record {
-                Record::Signal(_) => serde_json::from_str(&line)
-                    .ok()
-                    .and_then(|line| lines.signal(line)),
-                _ => serde_json::from_str(&line)
-                    .ok()
-                    .and_then(|line| lines.deliver(line)),
-            };
-            assert_eq!(by_hand, Some(derived(&line)), "{line}");
+            let by_hand = lines.by_hand(&line);
+            // What needs escaping may be left to serde.
+            assert!(by_hand.is_some() || line.contains('\\'), "{line}");
+            if let Some(by_hand) = by_hand {
+                assert_eq!(by_hand, derived(&line), "{line}");
+            }
         }
     }
 

@@ -16,6 +16,7 @@
 
 use std::time::Duration;
 
+mod cursor;
 mod line;
 mod lines;
 mod reader;

@@ -149,7 +149,11 @@ fn parse(blocks: &Receiver<Vec<u8>>, out: &SyncSender<Parsed>) {
     let mut lines = line::Lines::default();
     while let Ok(block) = blocks.recv() {
         let mut parsed = Parsed::default();
-        for text in block.split(|b| *b == b'\n') {
+        let mut begin = 0;
+        // The last line of a file may have no end.
+        for end in memchr::memchr_iter(b'\n', &block).chain([block.len()]) {
+            let text = &block[begin..end];
+            begin = (end + 1).min(block.len());
             if text.iter().all(u8::is_ascii_whitespace) {
                 continue;
             }
