@@ -9,6 +9,8 @@
 //! sigload flood COUNT SIGNAL          as fast as possible, in twenty batches
 //! sigload paced RATE SECONDS SIGNAL   RATE signals a second
 //! sigload interrupt PID               one SIGINT (a shell is not always there)
+//! sigload inside PROCS ...            any of these in a PID namespace, and in the
+//!                                     cgroup whose cgroup.procs that is
 //! ```
 //!
 //! Results are one line of `key=value` on stdout. Signals are numbers.
@@ -23,10 +25,12 @@ const SIG_IGN: usize = 1;
 /// What signal(2) returns on failure.
 const SIG_ERR: usize = usize::MAX;
 const BATCHES: u64 = 20;
+const CLONE_NEWPID: i32 = 0x2000_0000;
 
 unsafe extern "C" {
     fn kill(pid: i32, signal: i32) -> i32;
     fn signal(signal: i32, handler: usize) -> usize;
+    fn unshare(flags: i32) -> i32;
 }
 
 fn main() -> ExitCode {
@@ -40,6 +44,7 @@ fn main() -> ExitCode {
             .and_then(|rate| Ok((rate, number(seconds)?, number(signal)?)))
             .and_then(|(rate, seconds, signal)| paced(rate, seconds, signal)),
         ["interrupt", pid] => number(pid).and_then(|pid| send(pid, SIGINT)),
+        ["inside", members, ref rest @ ..] => inside(members, rest),
         ["ignore", signal] => number(signal).and_then(ignore),
         _ => Err(
             "usage: sigload flood COUNT SIGNAL | paced RATE SECONDS SIGNAL | interrupt PID".into(),
@@ -95,6 +100,23 @@ fn ignore(number: i32) -> Result<(), String> {
         .read_to_end(&mut nothing)
         .map_err(|e| e.to_string())?;
     Ok(())
+}
+
+/// Runs this program again as the init of a PID namespace, in a cgroup.
+fn inside(members: &str, args: &[&str]) -> Result<(), String> {
+    std::fs::write(members, std::process::id().to_string())
+        .map_err(|e| format!("cannot write {members}: {e}"))?;
+    // SAFETY: takes an integer and touches no memory of ours.
+    if unsafe { unshare(CLONE_NEWPID) } != 0 {
+        let error = std::io::Error::last_os_error();
+        return Err(format!("cannot make a PID namespace: {error}"));
+    }
+    let me = std::env::current_exe().map_err(|e| e.to_string())?;
+    let status = Command::new(me).args(args).status();
+    match status.map_err(|e| e.to_string())?.success() {
+        true => Ok(()),
+        false => Err("what ran inside has failed".into()),
+    }
 }
 
 /// A child that ignores a signal; it goes when this does.

@@ -62,6 +62,6 @@ impl Drop for OwnCgroup {
 pub fn new_id() -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let number = COUNT.fetch_add(1, Ordering::Relaxed);
-    // What is shown of it is its beginning.
+    // What is shown of it is its beginning, which may well have no letter in it.
     format!("{:08x}{number:04x}{:052x}", std::process::id(), 0x5eed)
 }

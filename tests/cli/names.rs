@@ -28,8 +28,9 @@ struct Made {
     init: Specimen,
     inside: Specimen,
     id: String,
-    cgroup: OwnCgroup,
     _arena: Arena,
+    /// Last: it can be removed once the arena's processes are gone.
+    cgroup: OwnCgroup,
 }
 
 impl Made {
@@ -54,8 +55,8 @@ impl Made {
             init,
             inside,
             id,
-            cgroup,
             _arena: arena,
+            cgroup,
         })
     }
 
@@ -202,12 +203,15 @@ fn whoever_takes_the_wanted_name_later_is_seen() -> Outcome {
 
 #[test]
 fn a_container_among_the_hosts_processes_has_its_name() -> Outcome {
+    // Removed once the arena's processes are gone.
+    let mut cgroups = Vec::new();
     let arena = Arena::new(Path::new(env!("CARGO_BIN_EXE_sigwhy")))?;
     let spawn = |name: &str| arena.spawn_host(name);
     let (early, later, host) = (spawn("nm-agent")?, spawn("nm-agent2")?, spawn("nm-host")?);
     let (first, second) = (new_id(), new_id());
     let of_early = OwnCgroup::of_docker(&first)?;
     of_early.admit(&early)?;
+    cgroups.push(of_early);
     for target in [&early, &later] {
         target.dispose(SIGUSR1, Disposition::Handler)?;
     }
@@ -219,6 +223,7 @@ fn a_container_among_the_hosts_processes_has_its_name() -> Outcome {
     early.kill(host.pid(), SIGUSR2)?;
     let of_later = OwnCgroup::of_docker(&second)?;
     of_later.admit(&later)?;
+    cgroups.push(of_later);
     // Until its cgroup has been looked at, it is the host's.
     thread::sleep(Duration::from_secs(1));
     host.kill(later.pid(), SIGUSR1)?;

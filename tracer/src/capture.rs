@@ -13,23 +13,17 @@ mod foresight;
 mod judge;
 mod look;
 mod names;
+mod tell;
 
-use std::{collections::HashMap, io::Write as _, time::Duration};
+use std::{io::Write as _, time::Duration};
 
 use aya::maps::{MapData, RingBuf};
 use std::os::fd::OwnedFd;
 use tokio::{io::unix::AsyncFd, time::Instant};
-use tracer_common::{
-    filters::{HOSTED_V1, HOSTED_V2},
-    globals::FILTER_ENTRIES,
-};
 
 use crate::{
     assemble::{self, Assembler},
-    container::{
-        Wanted,
-        cgroupfs::{CgroupId, Hierarchy},
-    },
+    container::Wanted,
     decode,
     kernel::{
         cgroup,
@@ -43,6 +37,7 @@ use foresight::Foresight;
 use judge::Judge;
 use look::Look;
 use names::Names;
+use tell::Told;
 
 /// Records read from one ring in one go.
 const BATCH: usize = 2_048;
@@ -87,9 +82,7 @@ pub struct Session {
     hidden: u64,
     /// Everything up to this time has been told, and nothing after it.
     told_until: u64,
-    /// The kernel side's `HOSTED`.
-    hosted: HashMap<u64, u8>,
-    complained: bool,
+    told: Told,
 }
 
 impl Session {
@@ -194,8 +187,7 @@ impl Session {
             lost_told: 0,
             hidden: 0,
             told_until: u64::MAX,
-            hosted: HashMap::new(),
-            complained: false,
+            told: Told::default(),
         };
         session.tell_hosted();
         Ok((session, start))
@@ -385,55 +377,6 @@ impl Session {
             {
                 self.judge.foresee(&fact, &mut self.assembler);
             }
-        }
-    }
-
-    /// Answers to questions, and new questions.
-    fn exchange(&mut self) {
-        let Some(names) = &mut self.names else { return };
-        let registry = self.assembler.registry();
-        names.exchange(registry);
-        self.judge.renamed(&registry.take_renamed());
-        self.tell_hosted();
-    }
-
-    /// Tells the kernel side which containers run among the host's processes.
-    fn tell_hosted(&mut self) {
-        let Some(hosted) = self.assembler.registry().take_hosted() else {
-            return;
-        };
-        let mut now: HashMap<u64, u8> = HashMap::new();
-        for CgroupId { hierarchy, id } in hosted.iter().take(FILTER_ENTRIES as usize) {
-            *now.entry(*id).or_default() |= match hierarchy {
-                Hierarchy::V2 => HOSTED_V2,
-                Hierarchy::V1 => HOSTED_V1,
-            };
-        }
-        let gone = self.hosted.keys().filter(|id| !now.contains_key(id));
-        let mut changes: Vec<_> = gone.map(|id| (*id, None)).collect();
-        changes.extend(now.iter().map(|(id, of)| (*id, Some(*of))));
-        // These maps belong to the loaded object: neither can fail but for a bug.
-        let told = self.loaded.change("HOSTED", &changes);
-        let told = told.and_then(|()| self.loaded.count_hosted(now.len()));
-        self.complain(told);
-        self.hosted = now;
-    }
-
-    /// Tells the kernel side which containers nobody asked for.
-    fn tell_unwanted(&mut self) {
-        let changes = self.judge.take_changes();
-        if !changes.is_empty() {
-            let told = self.loaded.change("UNWANTED", &changes);
-            self.complain(told);
-        }
-    }
-
-    /// Says what went wrong, once: the trace goes on and passes more.
-    fn complain(&mut self, told: anyhow::Result<()>) {
-        if let Err(error) = told
-            && !std::mem::replace(&mut self.complained, true)
-        {
-            let _ = writeln!(std::io::stderr(), "sigwhy: {error:#}");
         }
     }
 

@@ -5,10 +5,16 @@
 
 use std::borrow::Cow;
 
+use tracer_common::globals::INIT_PID_NS_INUM;
+
 use crate::record::{Container, Runtime};
 
 /// The pod namespace where a container has a pod and none is written.
 const DEFAULT_NAMESPACE: &str = "default";
+
+/// No PID namespace's inode is below the host's (`PROC_DYNAMIC_FIRST` in the
+/// kernel's `fs/proc/generic.c`).
+const FIRST_INODE: u32 = INIT_PID_NS_INUM;
 
 /// As runtimes take ids: any beginning that is not too short to mean one.
 const SHORTEST_ID: usize = 4;
@@ -124,13 +130,13 @@ impl Pattern {
         glob(&self.0, text)
     }
 
-    /// The inode of a PID namespace, where the pattern is just that.
+    /// The inode of a PID namespace, where the pattern is just that. A number by
+    /// itself that no namespace can have is a name, or the beginning of an id.
     fn pid_ns(&self) -> Option<u32> {
-        self.0
-            .strip_prefix("pidns-")
-            .unwrap_or(&self.0)
-            .parse()
-            .ok()
+        match self.0.strip_prefix("pidns-") {
+            Some(inode) => inode.parse().ok(),
+            None => self.0.parse().ok().filter(|inode| *inode >= FIRST_INODE),
+        }
     }
 
     fn names_pod(&self, container: &Called<'_>) -> bool {
@@ -195,7 +201,7 @@ mod tests {
             image: Some("nginx:1.27"),
             pod: Some("web-7c9f"),
             pod_namespace: Some("shop"),
-            pid_ns: Some(17),
+            pid_ns: Some(4_026_532_180),
             init: Some("nginx".into()),
         }
     }
@@ -235,8 +241,8 @@ mod tests {
             "nginx",
             "web-*",
             "shop/web-?c9f",
-            "17",
-            "pidns-17",
+            "4026532180",
+            "pidns-4026532180",
         ] {
             assert!(called(yes).takes(app()), "{yes}");
         }
@@ -245,7 +251,7 @@ mod tests {
             "shop",
             "default/web-7c9f",
             "containerd",
-            "18",
+            "17",
             "db05",
         ] {
             assert!(!called(no).takes(app()), "{no}");
@@ -290,12 +296,16 @@ mod tests {
     #[test]
     fn only_numbers_need_no_names() {
         assert_eq!(called("pidns-17").pid_namespaces(), Some(vec![17]));
-        assert_eq!(called("17").pid_namespaces(), Some(vec![17]));
+        let inode = 4_026_532_180;
+        assert_eq!(called("4026532180").pid_namespaces(), Some(vec![inode]));
+        // The beginning of an id may have no letter in it.
+        assert_eq!(called("000003170006").pid_namespaces(), None);
+        assert_eq!(called("1234").pid_namespaces(), None);
         assert_eq!(called("web-17").pid_namespaces(), None);
         assert_eq!(Wanted::default().pid_namespaces(), None);
         let more = Wanted {
             runtimes: vec![Runtime::Docker],
-            ..called("17")
+            ..called("4026532180")
         };
         assert_eq!(more.pid_namespaces(), None);
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::records::Loss;
 use super::watcher::{self, Ready, Watcher};
-use super::{Bench, median};
+use super::{Bench, median, naming};
 use crate::failure::{Context as _, Failure, Result, fail};
 use crate::workspace::{self, ContextNone as _};
 
@@ -75,6 +75,14 @@ pub fn measure(bench: &Bench<'_>) -> Vec<Fact> {
             "steady load, CPU time of sigwhy",
         ],
         paced(bench),
+    );
+    add(
+        &[
+            "CPU time per event in a container",
+            "the same without names",
+            "ratio",
+        ],
+        naming::measure(bench),
     );
     facts
 }
@@ -171,7 +179,7 @@ fn free_bytes(bench: &Bench<'_>) -> Result<u64> {
 }
 
 /// `utime` + `stime` of a process.
-fn cpu_seconds(pid: u32) -> Result<f64> {
+pub(super) fn cpu_seconds(pid: u32) -> Result<f64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat"))
         .context(|| format!("cannot read /proc/{pid}/stat"))?;
     let ticks = cpu_ticks(&stat).context_none("/proc/PID/stat has no utime")?;

@@ -1,6 +1,6 @@
 //! Drives `tests/bench/sigload.rs` and reads what it prints.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::failure::{Result, fail};
@@ -51,8 +51,20 @@ impl Load {
 
     /// `rate` a second for some seconds.
     pub fn paced(&self, rate: u64, seconds: u64) -> Result<Paced> {
+        self.paced_as(&[], rate, seconds)
+    }
+
+    /// The same from and to processes of a PID namespace and a cgroup.
+    pub fn paced_inside(&self, cgroup: &Path, rate: u64, seconds: u64) -> Result<Paced> {
+        let members = cgroup.join("cgroup.procs");
+        self.paced_as(&["inside", &members.to_string_lossy()], rate, seconds)
+    }
+
+    fn paced_as(&self, before: &[&str], rate: u64, seconds: u64) -> Result<Paced> {
         let words = [rate, seconds, u64::from(SIGNAL)].map(|n| n.to_string());
-        let line = self.output(&["paced", &words[0], &words[1], &words[2]])?;
+        let mut args = before.to_vec();
+        args.extend(["paced", &words[0], &words[1], &words[2]]);
+        let line = self.output(&args)?;
         Ok(Paced {
             sent: value(&line, "sent")?,
             rate: value(&line, "rate")?,

@@ -13,6 +13,7 @@ use crate::{build, pins, privilege, setup};
 mod contestant;
 mod footprint;
 mod load;
+mod naming;
 mod records;
 mod rotation;
 mod table;

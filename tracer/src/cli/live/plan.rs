@@ -301,7 +301,10 @@ mod tests {
 
     #[test]
     fn namespaces_are_selected_by_number_and_all_else_by_name() {
-        assert_eq!(plan(&["-c", "pidns-7,9"]).pid_ns, [(7, 1), (9, 1)]);
+        assert_eq!(
+            plan(&["-c", "pidns-7,4026532180"]).pid_ns,
+            [(7, 1), (4_026_532_180, 1)]
+        );
         assert!(plan(&["-c", "pidns-7"]).named.targets.is_all());
         for words in [
             ["--container", "pidns-7,web*"],
