@@ -9,6 +9,7 @@
 mod docker;
 mod engine;
 mod identity;
+mod inits;
 #[path = "../cli/live.rs"]
 #[expect(dead_code, reason = "the tests of the command line use the rest of it")]
 mod live;

@@ -27,6 +27,8 @@ struct Need {
 
 enum What {
     Program(&'static str),
+    /// Below /usr, which the tests give to containers of theirs.
+    File(&'static str),
     /// A module of Debian's python3, which the CRI client is for.
     Python(&'static str),
 }
@@ -48,6 +50,10 @@ const NEEDS: &[Need] = &[
     program("protoc", &["protobuf-compiler"]),
     program("cc", &["gcc"]),
     Need {
+        what: What::File("/usr/bin/node"),
+        packages: &["nodejs"],
+    },
+    Need {
         what: What::Python("grpc"),
         packages: &["python3-grpcio"],
     },
@@ -68,6 +74,7 @@ impl What {
     fn is_there(&self, ws: &Workspace) -> bool {
         match self {
             Self::Program(name) => workspace::is_installed(name),
+            Self::File(path) => Path::new(path).is_file(),
             Self::Python(module) => {
                 let mut python = ws.command(super::PYTHON);
                 let import = format!("import {module}");
@@ -75,6 +82,18 @@ impl What {
             }
         }
     }
+}
+
+/// Why nothing can be installed although something is missing; `None` else.
+pub fn cannot_install(ws: &Workspace) -> Option<String> {
+    let missing = missing(|what| what.is_there(ws), 0);
+    let can = missing.is_empty() || workspace::is_installed("apt-get");
+    (!can).then(|| {
+        format!(
+            "no apt-get here to install {}: the runtimes come from Debian's packages",
+            missing.join(" ")
+        )
+    })
 }
 
 /// Installs what is missing; returns its names. For root. What apt says goes to
@@ -92,7 +111,7 @@ pub fn ensure(ws: &Workspace, log: &Path) -> Result<Vec<&'static str>> {
     let Some(need) = NEEDS.iter().find(|need| !need.what.is_there(ws)) else {
         return Ok(installed);
     };
-    let (What::Program(what) | What::Python(what)) = need.what;
+    let (What::Program(what) | What::File(what) | What::Python(what)) = need.what;
     fail(format!(
         "{what} is not there, although {} is installed: is its directory on PATH?",
         need.packages[0]
@@ -112,11 +131,8 @@ fn missing(is_there: impl Fn(&What) -> bool, choice: usize) -> Vec<&'static str>
 }
 
 fn install(ws: &Workspace, packages: &[&str], log: &Path) -> Result<()> {
-    if !workspace::is_installed("apt-get") {
-        return fail(format!(
-            "no apt-get here to install {}: the runtimes come from Debian's packages",
-            packages.join(" ")
-        ));
+    if let Some(why) = cannot_install(ws) {
+        return fail(why);
     }
     let wrong = || format!("cannot write {}", log.display());
     let out = fs::File::create(log).context(wrong)?;
