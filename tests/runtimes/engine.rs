@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
 
+use super::harness::slow;
 use super::identity::Identity;
 
 /// Everything that `cargo xtask runtimes up` has put there.
@@ -154,7 +155,7 @@ impl Container {
     }
 
     fn until(&self, what: &str, holds: impl Fn(&str, u64) -> bool) -> anyhow::Result<()> {
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + slow(PATIENCE);
         loop {
             let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid))?;
             let field = |name: &str| {

@@ -9,6 +9,9 @@ use super::engine::Container;
 /// recorded without their cgroups.
 const HOST_PID_NS: u64 = 0xEFFF_FFFC;
 
+/// Set where it is systemd that makes Docker's cgroups.
+const SYSTEMD: &str = "SIGWHY_TEST_SYSTEMD_CGROUPS";
+
 /// What a record's `container` must be; `None` is not asked for.
 #[derive(Debug, Clone, Default)]
 pub struct Identity {
@@ -32,6 +35,10 @@ pub fn hold(told: &Value, container: &Container) {
     assert_eq!(told["pid_ns"], container.pid_ns, "{told}");
     let cgroup = told["cgroup"].as_str().unwrap_or_default();
     assert!(cgroup.contains(&is.id), "{told}");
+    if std::env::var_os(SYSTEMD).is_some() {
+        let scope = format!("/system.slice/docker-{}.scope", is.id);
+        assert_eq!(cgroup, scope, "{told}");
+    }
     for (field, wanted) in [
         ("name", &is.name),
         ("image", &is.image),

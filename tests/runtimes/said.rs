@@ -33,9 +33,14 @@ pub fn is_noise(record: &Value) -> bool {
 
 /// Whether it is a `signal` record to that process.
 pub fn is_to(record: &Value, container: &Container) -> bool {
+    record["type"] == "signal" && is_target(record, container)
+}
+
+/// Whether a record's target is that process.
+pub fn is_target(record: &Value, container: &Container) -> bool {
     let target = &record["target"];
     let start = target["start_ns"].as_u64().map(|ns| ns / TICK_NS);
-    record["type"] == "signal" && target["pid"] == container.pid && start == Some(container.start)
+    target["pid"] == container.pid && start == Some(container.start)
 }
 
 /// A field that is a word.

@@ -39,7 +39,7 @@ usage: cargo xtask COMMAND
                                      every check that CI makes; FILTER: only matching tests
   fuzz-kernel [--runs N] [--seed S]  compare the model with this kernel on random signals
   runtimes up|run|test|status|down   sigwhy on real containers (docs/runtimes.md)
-  vm run|shell|test|fetch            sigwhy on other kernels, under QEMU (docs/vm.md)
+  vm run|shell|test|docker|fetch     sigwhy on other kernels, under QEMU (docs/vm.md)
   bench [--quick] [--markdown FILE]  what tracing costs, beside other tracers
 
 Everything is built under target/ (or CARGO_TARGET_DIR). CONTRIBUTING.md says more.

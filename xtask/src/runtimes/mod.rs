@@ -18,9 +18,9 @@ use crate::workspace::{self, Workspace};
 
 mod clients;
 mod daemon;
-mod image;
+pub mod image;
 mod leftovers;
-mod packages;
+pub mod packages;
 mod place;
 mod process;
 pub mod suite;
