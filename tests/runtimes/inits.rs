@@ -51,6 +51,7 @@ struct Init {
 const DROPPED: &str = "init SIGTERM dropped unkillable_init by BY";
 const HANDLED: &str = "init SIGTERM queued handler by BY";
 const WAITED_FOR: &str = "init SIGTERM queued sigwait by BY";
+const READ: &str = "init SIGTERM queued blocked by BY";
 const KILLED: &str = "init SIGKILL fatal forced_on_init by BY";
 const ZAPPED: &str = "child SIGKILL fatal kill by zap";
 
@@ -145,7 +146,7 @@ const INITS: &[Init] = &[
         handles: false,
         below: 2,
         becomes: &[
-            WAITED_FOR,
+            READ,
             "child SIGTERM fatal default_terminate by catatonit (own_init)",
             "grandchild SIGKILL fatal kill by zap",
         ],
@@ -316,9 +317,9 @@ fn line(record: &Value) -> String {
         }
         (_, kind) => format!("by {kind}"),
     };
-    let reason = match (word("/reason"), word("/sender/role")) {
+    let reason = match (word("/reason"), word("/target/comm")) {
         // Between two rounds of sigtimedwait the signal is blocked only.
-        ("blocked", role) if role != "itself" => "sigwait",
+        ("blocked", "tini" | "dumb-init") => "sigwait",
         (reason, _) => reason,
     };
     let (name, outcome) = (word("/signal/name"), word("/outcome"));

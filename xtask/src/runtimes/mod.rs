@@ -289,7 +289,7 @@ fn up(ws: &Workspace) -> Result<ExitCode> {
     runtimes.write("storage.conf", STORAGE_CONF)?;
     let data = runtimes.dir.join("data");
     fs::create_dir_all(&data).context(|| format!("cannot make {}", data.display()))?;
-    let installed = packages::ensure(ws, &runtimes.dir.join("apt.log"))?;
+    let installed = packages::ensure(ws, &[packages::NEEDS], &runtimes.dir.join("apt.log"))?;
     say(match installed.len() {
         0 => "packages are there".into(),
         _ => format!("installed {}", installed.join(" ")),

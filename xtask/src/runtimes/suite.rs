@@ -32,7 +32,7 @@ pub fn run(ws: &Workspace, args: &mut Args) -> Result<ExitCode> {
 pub fn missing(ws: &Workspace) -> Option<String> {
     privilege::missing()
         .map(str::to_owned)
-        .or_else(|| packages::cannot_install(ws))
+        .or_else(|| packages::cannot_install(ws, &[packages::NEEDS]))
 }
 
 /// Plays them, with these arguments for the test binary; what they have to tell

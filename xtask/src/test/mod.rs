@@ -12,7 +12,7 @@ use crate::failure::Result;
 use crate::runtimes::suite;
 use crate::vm::kernels::{self, Choice, Kernel};
 use crate::vm::matrix::{self, Matrix};
-use crate::vm::{ladder, need};
+use crate::vm::{docker, ladder, need};
 use crate::workspace::{self, Workspace};
 use crate::{deny, fuzz_kernel, pins, privilege, setup};
 
@@ -141,6 +141,9 @@ fn kernel_tiers(ws: &Workspace, wanted: &Wanted, report: &mut Report) {
                 matrix.images(&guests)?;
                 matrix.guests(&guests, &ladder::GUEST.iter().collect::<Vec<_>>(), None)
             });
+            if wanted.full {
+                report.stage("systemd guest", || docker::play(ws, None, &[]));
+            }
         }
     }
     matrix.summary();

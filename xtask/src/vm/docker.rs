@@ -54,8 +54,8 @@ const DIR: &str = "/vm/runtimes";
 /// the targets that these name are not there.
 ///
 /// - `DOCKER_RAMDISK`: the root is an initramfs, which pivot_root(2) refuses.
-/// - `container`: else dockerd wants to load an AppArmor profile, for which the
-///   parser is not there.
+/// - `umount`: where dockerd sees AppArmor, it wants to load a profile, and what
+///   loads it is not there.
 /// - `vfs`: the kernels have overlayfs as a module.
 const UNITS: &[(&str, &str)] = &[
     (
@@ -71,11 +71,12 @@ const UNITS: &[(&str, &str)] = &[
     (
         "docker.service",
         "[Unit]\nDefaultDependencies=no\nRequires=containerd.service\nAfter=containerd.service\n\
-         [Service]\nType=notify\nExecStart=/usr/bin/dockerd --host=unix:///run/docker.sock \
+         [Service]\nType=notify\nExecStartPre=/usr/bin/umount /sys/kernel/security\n\
+         ExecStart=/usr/bin/dockerd --host=unix:///run/docker.sock \
          --containerd=/run/containerd/containerd.sock --bridge=none --iptables=false \
          --ip6tables=false --ip-forward=false --ip-masq=false --userland-proxy=false \
          --exec-opt=native.cgroupdriver=systemd --storage-driver=vfs\n\
-         Environment=PATH=/usr/bin DOCKER_RAMDISK=1 container=vm\nDelegate=yes\nKillMode=process\n\
+         Environment=PATH=/usr/bin DOCKER_RAMDISK=1\nDelegate=yes\nKillMode=process\n\
          TimeoutStartSec=300\nStandardOutput=file:/vm/docker.log\nStandardError=inherit\n",
     ),
     (
@@ -103,7 +104,11 @@ pub fn play(ws: &Workspace, wanted: Option<&str>, filters: &[String]) -> Result<
     let kernels = ready(ws, wanted)?;
     let dir = super::dir(ws).join("docker");
     std::fs::create_dir_all(&dir).context(|| format!("cannot make {}", dir.display()))?;
-    packages::ensure(ws, &dir.join("apt.log"))?;
+    packages::ensure(
+        ws,
+        &[packages::NEEDS, packages::SYSTEMD],
+        &dir.join("apt.log"),
+    )?;
     let images = image::build(ws, &dir)?;
     setup::ensure(ws)?;
     let sigwhy = build::sigwhy(ws, true)?;
@@ -160,11 +165,6 @@ pub fn play(ws: &Workspace, wanted: Option<&str>, filters: &[String]) -> Result<
 /// systemd, Docker and what they expect of any machine.
 fn machine() -> Result<Guest> {
     let mut guest = Guest::new(Some(TIMEOUT + 60))?;
-    if !Path::new(SYSTEMD).exists() {
-        return fail(format!(
-            "{SYSTEMD} is not here, and a guest is made of this machine's programs: apt-get install systemd"
-        ));
-    }
     for path in [SYSTEMD, EXECUTOR].map(Path::new) {
         if path.exists() {
             guest.file(path, utf8(path)?)?;
