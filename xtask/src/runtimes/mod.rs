@@ -17,6 +17,7 @@ use crate::vm::initramfs::utf8;
 use crate::workspace::{self, Workspace};
 
 mod clients;
+mod config;
 mod daemon;
 pub mod image;
 mod leftovers;
@@ -34,62 +35,6 @@ const PYTHON: &str = "/usr/bin/python3";
 
 /// In the order in which they are started: the second uses the first.
 const DAEMONS: [&str; 2] = ["containerd", "dockerd"];
-
-/// - `restrict_oom_score_adj`: a pod's sandbox wants -998, which takes
-///   CAP_SYS_RESOURCE, and root in a container has not got it.
-/// - `sandbox_image`: the default would be fetched from a registry.
-/// - `conf_dir`: an empty one, which it makes. Without CNI only pods on the host's
-///   network are made.
-fn containerd_toml(cni: &str) -> String {
-    format!(
-        r#"version = 2
-root = "/var/lib/containerd"
-state = "/run/containerd"
-[grpc]
-  address = "/run/containerd/containerd.sock"
-[plugins."io.containerd.grpc.v1.cri"]
-  restrict_oom_score_adj = true
-  sandbox_image = "{}pause:1"
-  stream_server_address = "127.0.0.1"
-  [plugins."io.containerd.grpc.v1.cri".cni]
-    conf_dir = {cni:?}
-"#,
-        image::PREFIX
-    )
-}
-
-/// - `default_ulimits`: the usual ones are above the hard limits of many machines.
-/// - `runtime`: crun refuses a machine with cgroup v1 and v2 side by side.
-const CONTAINERS_CONF: &str = r#"[containers]
-default_ulimits = ["nofile=4096:4096", "nproc=4096:4096"]
-[engine]
-cgroup_manager = "cgroupfs"
-events_logger = "file"
-runtime = "runc"
-"#;
-
-/// Podman's storage where everybody looks, whatever the machine's own file says.
-const STORAGE_CONF: &str = r#"[storage]
-driver = "overlay"
-graphroot = "/var/lib/containers/storage"
-runroot = "/run/containers/storage"
-"#;
-
-/// dockerd without a bridge, iptables or forwarding: containers have `lo`.
-const DOCKERD_ARGS: &[&str] = &[
-    "--host=unix:///run/docker.sock",
-    "--containerd=/run/containerd/containerd.sock",
-    "--bridge=none",
-    "--iptables=false",
-    "--ip6tables=false",
-    "--ip-forward=false",
-    "--ip-masq=false",
-    "--userland-proxy=false",
-    // As for the sandbox above.
-    "--oom-score-adjust=0",
-    "--exec-opt=native.cgroupdriver=cgroupfs",
-    "--storage-driver=overlay2",
-];
 
 /// The command.
 pub fn run(ws: &Workspace, args: &mut Args) -> Result<ExitCode> {
@@ -167,7 +112,10 @@ impl<'a> Runtimes<'a> {
         };
         let pid_file = dir.join("dockerd.own.pid");
         let mark = format!("--pidfile={}", utf8(&pid_file)?);
-        let mut args: Vec<String> = DOCKERD_ARGS.iter().map(|arg| (*arg).to_owned()).collect();
+        let mut args: Vec<String> = config::DOCKERD_ARGS
+            .iter()
+            .map(|arg| (*arg).to_owned())
+            .collect();
         // The machine's own file may contradict the options.
         args.push(format!(
             "--config-file={}",
@@ -283,10 +231,10 @@ fn up(ws: &Workspace) -> Result<ExitCode> {
     };
     let runtimes = Runtimes::new(ws)?;
     let cni = runtimes.dir.join("cni");
-    runtimes.write("containerd.toml", &containerd_toml(utf8(&cni)?))?;
+    runtimes.write("containerd.toml", &config::containerd_toml(utf8(&cni)?))?;
     runtimes.write("dockerd.json", "{}\n")?;
-    runtimes.write("containers.conf", CONTAINERS_CONF)?;
-    runtimes.write("storage.conf", STORAGE_CONF)?;
+    runtimes.write("containers.conf", config::CONTAINERS_CONF)?;
+    runtimes.write("storage.conf", config::STORAGE_CONF)?;
     let data = runtimes.dir.join("data");
     fs::create_dir_all(&data).context(|| format!("cannot make {}", data.display()))?;
     let installed = packages::ensure(ws, &[packages::NEEDS], &runtimes.dir.join("apt.log"))?;
@@ -389,13 +337,5 @@ mod tests {
             )
         );
         assert!(bundle_config("{}", "/t").is_err());
-    }
-
-    #[test]
-    fn the_sandbox_image_is_one_of_ours() {
-        let toml = containerd_toml("/t/cni");
-        assert!(toml.contains(r#"sandbox_image = "localhost/sigwhy-test/pause:1""#));
-        assert!(toml.contains(r#"conf_dir = "/t/cni""#));
-        assert!(image::IMAGES.iter().any(|(name, _)| *name == "pause"));
     }
 }
