@@ -59,7 +59,7 @@ pub fn clean(before: &Path, crowd: &Crowd) -> Result<()> {
         let ours: Vec<PathBuf> = cgroups().difference(&before).cloned().collect();
         ours.iter().for_each(|top| remove_tree(top));
         let ours = ours.iter().filter(|top| top.exists());
-        left = ours.map(|top| top.display().to_string()).collect();
+        left = ours.map(|top| inhabited(top)).collect();
         left.extend(crowd.left().iter().map(told));
         if left.is_empty() {
             return Ok(());
@@ -67,13 +67,25 @@ pub fn clean(before: &Path, crowd: &Crowd) -> Result<()> {
         thread::sleep(Duration::from_millis(100));
     }
     fail(format!(
-        "the daemons are stopped, but this is still there (`cargo xtask runtimes up` and `down` may mend it): {}",
+        "the daemons are stopped, but this is still there, end it by its pid: {}",
         left.join(", ")
     ))
 }
 
 fn told(process: &Process) -> String {
     format!("{} (pid {})", process.comm.escape_debug(), process.pid)
+}
+
+/// A cgroup, and the processes in it and below.
+fn inhabited(top: &Path) -> String {
+    let mut dirs = vec![top.to_owned()];
+    let mut pids = Vec::new();
+    while let Some(dir) = dirs.pop() {
+        let text = fs::read_to_string(dir.join("cgroup.procs")).unwrap_or_default();
+        pids.extend(text.lines().map(str::to_owned));
+        dirs.extend(directories(&dir));
+    }
+    format!("{} (pids {})", top.display(), pids.join(" "))
 }
 
 fn remove_tree(dir: &Path) {
