@@ -15,6 +15,10 @@ use crate::failure::{Context as _, Result, fail};
 /// each hierarchy.
 const CGROUPS: &[&str] = &["docker", "default", "kubepods", "libpod_parent"];
 
+/// What runtimes put above a container's first process, by the 15 bytes that the
+/// kernel keeps of the name.
+const MONITORS: &[&str] = &["containerd-shim", "conmon"];
+
 /// How often, a tenth of a second apart, it is looked whether all has gone. The
 /// last process of a container may take a moment.
 const TRIES: u32 = 50;
@@ -59,15 +63,21 @@ pub fn clean(before: &Path, crowd: &Crowd) -> Result<()> {
         let ours: Vec<PathBuf> = cgroups().difference(&before).cloned().collect();
         ours.iter().for_each(|top| remove_tree(top));
         let ours = ours.iter().filter(|top| top.exists());
-        left = ours.map(|top| inhabited(top)).collect();
-        left.extend(crowd.left().iter().map(told));
-        if left.is_empty() {
+        let ours: Vec<&PathBuf> = ours.collect();
+        let mut processes = crowd.left();
+        processes.extend(ours.iter().flat_map(|top| inhabitants(top)));
+        // One for each hierarchy.
+        processes.sort_by_key(|process| process.pid);
+        processes.dedup();
+        if ours.is_empty() && processes.is_empty() {
             return Ok(());
         }
+        left = processes.iter().map(told).collect();
+        left.extend(ours.iter().map(|top| top.display().to_string()));
         thread::sleep(Duration::from_millis(100));
     }
     fail(format!(
-        "the daemons are stopped, but this is still there, end it by its pid: {}",
+        "the daemons are stopped, but this is still there (end processes by their pids, and try again): {}",
         left.join(", ")
     ))
 }
@@ -76,16 +86,25 @@ fn told(process: &Process) -> String {
     format!("{} (pid {})", process.comm.escape_debug(), process.pid)
 }
 
-/// A cgroup, and the processes in it and below.
-fn inhabited(top: &Path) -> String {
+/// The processes in a cgroup and below, with those that runtimes have put above
+/// each.
+fn inhabitants(top: &Path) -> Vec<Process> {
     let mut dirs = vec![top.to_owned()];
-    let mut pids = Vec::new();
+    let mut found = Vec::new();
     while let Some(dir) = dirs.pop() {
         let text = fs::read_to_string(dir.join("cgroup.procs")).unwrap_or_default();
-        pids.extend(text.lines().map(str::to_owned));
+        for process in text
+            .lines()
+            .filter_map(|pid| Process::get(pid.parse().ok()?))
+        {
+            let above = Process::get(process.parent);
+            let is_monitor = |above: &Process| MONITORS.contains(&above.comm.as_str());
+            found.extend(above.filter(is_monitor));
+            found.push(process);
+        }
         dirs.extend(directories(&dir));
     }
-    format!("{} (pids {})", top.display(), pids.join(" "))
+    found
 }
 
 fn remove_tree(dir: &Path) {

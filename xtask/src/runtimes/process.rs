@@ -8,6 +8,7 @@ use std::path::Path;
 #[derive(Debug, PartialEq, Eq)]
 pub struct Process {
     pub pid: u32,
+    pub parent: u32,
     /// In clock ticks since boot.
     pub start: u64,
     pub comm: String,
@@ -61,6 +62,7 @@ fn parse(stat: &str) -> Option<Process> {
     let fields: Vec<&str> = rest.split_whitespace().collect();
     Some(Process {
         pid: pid.parse().ok()?,
+        parent: fields.get(1)?.parse().ok()?,
         // Field 22 of the whole, of which two are gone.
         start: fields.get(19)?.parse().ok()?,
         comm: comm.to_owned(),
@@ -78,6 +80,7 @@ mod tests {
     fn a_name_may_look_like_the_rest_of_the_line() {
         let expected = Process {
             pid: 77,
+            parent: 1,
             start: 126_261,
             comm: "a) S (b c".into(),
             zombie: true,
