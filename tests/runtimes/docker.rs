@@ -15,7 +15,17 @@ const GRACE: &str = "2";
 
 /// Starts one; `before` are docker's own arguments.
 fn run(image_of: &str, before: &[&str], argv: &[&str]) -> anyhow::Result<Container> {
-    let name = unique(image_of);
+    run_as(image_of, image_of, before, argv)
+}
+
+/// The same, with `tag` in its name.
+pub fn run_as(
+    tag: &str,
+    image_of: &str,
+    before: &[&str],
+    argv: &[&str],
+) -> anyhow::Result<Container> {
+    let name = unique(tag);
     let mut rm = docker()?;
     rm.args(["rm", "--force", &name]);
     let mut run = docker()?;
@@ -40,12 +50,21 @@ impl Container {
     }
 }
 
-fn stop(container: &Container) -> Outcome {
+pub fn stop(container: &Container) -> Outcome {
     done(docker()?.args(["stop", "--time", GRACE, container.docker_name()]))
 }
 
+/// The code that it ended with, once it has.
+pub fn exit_code(container: &Container) -> anyhow::Result<Option<i32>> {
+    // It may never end.
+    let mut wait = std::process::Command::new("timeout");
+    wait.arg("60").arg(docker()?.get_program()).arg("wait");
+    let code = output(wait.arg(container.docker_name()))?;
+    Ok(code.trim().parse().ok())
+}
+
 /// In the container, beside its init.
-fn exec(container: &Container, shell: &str) -> Outcome {
+pub fn exec(container: &Container, shell: &str) -> Outcome {
     let bash = ["/bin/bash", "-c", shell];
     done(
         docker()?
@@ -99,6 +118,7 @@ fn stop_reaches_the_child_of_an_init_that_forwards() -> Outcome {
         let init = run(image, &[], &[])?;
         init.until_it_is(comm)?;
         let child = child_of(&init)?;
+        child.until_it_is("c-init")?;
         let live = Live::json([""; 0])?;
         stop(&init)?;
         let records = live.records()?;
@@ -118,14 +138,13 @@ fn stop_reaches_the_child_of_an_init_that_forwards() -> Outcome {
 }
 
 /// The one child of an init, as a process of the same container.
-fn child_of(init: &Container) -> anyhow::Result<Container> {
+pub fn child_of(init: &Container) -> anyhow::Result<Container> {
     let path = format!("/proc/{0}/task/{0}/children", init.pid);
     let is = init.is.clone();
     for _ in 0..1000 {
         let children = std::fs::read_to_string(&path)?;
         if let Some(pid) = children.split_whitespace().next() {
             let child = Container::new(pid, is, Vec::new())?;
-            child.until_it_is("c-init")?;
             return Ok(child);
         }
         std::thread::sleep(Duration::from_millis(10));

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
 
+use super::harness::slow;
 use super::identity::Identity;
 
 /// Everything that `cargo xtask runtimes up` has put there.
@@ -48,25 +49,15 @@ fn client(program: &str) -> anyhow::Result<Command> {
 }
 
 pub fn docker() -> anyhow::Result<Command> {
-    let mut command = client("docker")?;
-    for key in ["DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_API_VERSION"] {
-        command.env_remove(key);
-    }
-    command.args(["-H", "unix:///run/docker.sock"]);
-    Ok(command)
+    client("docker")
 }
 
 pub fn podman() -> anyhow::Result<Command> {
-    let mut command = client("podman")?;
-    command.env_remove("CONTAINER_HOST");
-    command.env("CONTAINERS_CONF", dir()?.join("containers.conf"));
-    Ok(command)
+    client("podman")
 }
 
 pub fn ctr() -> anyhow::Result<Command> {
-    let mut command = client("ctr")?;
-    command.env_remove("CONTAINERD_ADDRESS");
-    Ok(command)
+    client("ctr")
 }
 
 pub fn runc() -> anyhow::Result<Command> {
@@ -143,6 +134,16 @@ impl Container {
         Ok(container)
     }
 
+    /// Whether that process is still there, and not only to be waited for.
+    pub fn runs(&self) -> bool {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid));
+        let stat = stat.unwrap_or_default();
+        let fields = stat.rsplit_once(") ").map_or("", |(_, after)| after);
+        let mut fields = fields.split(' ');
+        let state = fields.next().unwrap_or("Z");
+        state != "Z" && fields.nth(18) == Some(&*self.start.to_string())
+    }
+
     /// Waits until it is the program `comm`, and not the runtime about to become it.
     pub fn until_it_is(&self, comm: &str) -> anyhow::Result<()> {
         self.until(comm, |now, _| now == comm)
@@ -154,7 +155,7 @@ impl Container {
     }
 
     fn until(&self, what: &str, holds: impl Fn(&str, u64) -> bool) -> anyhow::Result<()> {
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + slow(PATIENCE);
         loop {
             let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid))?;
             let field = |name: &str| {

@@ -4,6 +4,9 @@ use serde_json::Value;
 
 use super::engine::Container;
 
+/// Set where it is systemd that makes Docker's cgroups.
+const SYSTEMD: &str = "SIGWHY_TEST_SYSTEMD_CGROUPS";
+
 /// What a record's `container` must be; `None` is not asked for.
 #[derive(Debug, Clone, Default)]
 pub struct Identity {
@@ -23,6 +26,10 @@ pub fn hold(told: &Value, container: &Container) {
     assert_eq!(told["pid_ns"], container.pid_ns, "{told}");
     let cgroup = told["cgroup"].as_str().unwrap_or_default();
     assert!(cgroup.contains(&is.id), "{told}");
+    if std::env::var_os(SYSTEMD).is_some() {
+        let scope = format!("/system.slice/docker-{}.scope", is.id);
+        assert_eq!(cgroup, scope, "{told}");
+    }
     for (field, wanted) in [
         ("name", &is.name),
         ("image", &is.image),

@@ -9,18 +9,19 @@
 mod docker;
 mod engine;
 mod identity;
+mod inits;
 #[path = "../cli/live.rs"]
 #[expect(dead_code, reason = "the tests of the command line use the rest of it")]
 mod live;
-/// What live.rs asks of the other tests' harness: here nothing is emulated.
+/// What live.rs asks of the other tests' harness.
 mod harness {
-    pub fn slow(limit: std::time::Duration) -> std::time::Duration {
-        limit
-    }
+    pub use super::slow::slow;
 }
 mod others;
 mod pods;
 mod said;
+#[path = "../harness/slow.rs"]
+mod slow;
 
 type Outcome = anyhow::Result<()>;
 

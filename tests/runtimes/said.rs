@@ -11,14 +11,11 @@ use super::identity;
 const TICK_NS: u64 = 10_000_000;
 
 /// The `signal` records to the container's first process, in order, less those
-/// that are always there (SIGCHLD, and the SIGURG of every Go program). Each is
-/// held to the container that it names.
+/// that are always there. Each is held to the container that it names.
 pub fn to<'a>(container: &Container, records: &'a [Value]) -> Vec<&'a Value> {
-    let noise = [Value::from(libc::SIGCHLD), Value::from(libc::SIGURG)];
     let found: Vec<&Value> = records
         .iter()
-        .filter(|record| record["type"] == "signal" && is_to(record, container))
-        .filter(|record| !noise.contains(&record["signal"]["number"]))
+        .filter(|record| is_to(record, container) && !is_noise(record))
         .collect();
     for record in &found {
         identity::hold(&record["target"]["container"], container);
@@ -26,17 +23,36 @@ pub fn to<'a>(container: &Container, records: &'a [Value]) -> Vec<&'a Value> {
     found
 }
 
-fn is_to(record: &Value, container: &Container) -> bool {
+/// SIGCHLD, and the SIGURG of every Go program.
+pub fn is_noise(record: &Value) -> bool {
+    let noise = [libc::SIGCHLD, libc::SIGURG];
+    noise
+        .iter()
+        .any(|number| record["signal"]["number"] == *number)
+}
+
+/// Whether it is a `signal` record to that process.
+pub fn is_to(record: &Value, container: &Container) -> bool {
+    record["type"] == "signal" && is_target(record, container)
+}
+
+/// Whether a record's target is that process.
+pub fn is_target(record: &Value, container: &Container) -> bool {
     let target = &record["target"];
     let start = target["start_ns"].as_u64().map(|ns| ns / TICK_NS);
     target["pid"] == container.pid && start == Some(container.start)
 }
 
+/// A field that is a word.
+pub fn word<'a>(record: &'a Value, pointer: &str) -> &'a str {
+    let word = record.pointer(pointer).and_then(Value::as_str);
+    word.unwrap_or("?")
+}
+
 /// `NAME OUTCOME REASON (RESULT) by COMM, RELATION`, without the relation of
 /// equals.
 pub fn line(record: &Value) -> String {
-    let word = |pointer| record.pointer(pointer).and_then(Value::as_str);
-    let word = |pointer| word(pointer).unwrap_or("?");
+    let word = |pointer| word(record, pointer);
     let relation = match word("/relation") {
         "same" => String::new(),
         other => format!(", {other}"),

@@ -35,11 +35,11 @@ usage: cargo xtask COMMAND
   build [--debug]                    build sigwhy and print where it is
   demo                               build, then show why `kill 1` in a container does nothing
   run -- ARGS                        build, then run `sigwhy ARGS` as root
-  test [--full] [--deny] [--no-vm] [--seed S] [FILTER]
+  test [--full] [--deny] [--no-vm] [--no-runtimes] [--seed S] [FILTER]
                                      every check that CI makes; FILTER: only matching tests
   fuzz-kernel [--runs N] [--seed S]  compare the model with this kernel on random signals
-  runtimes up|test|status|down       sigwhy on real containers (docs/runtimes.md)
-  vm run|shell|test|fetch            sigwhy on other kernels, under QEMU (docs/vm.md)
+  runtimes up|run|test|status|down   sigwhy on real containers (docs/runtimes.md)
+  vm run|shell|test|docker|fetch     sigwhy on other kernels, under QEMU (docs/vm.md)
   bench [--quick] [--markdown FILE]  what tracing costs, beside other tracers
 
 Everything is built under target/ (or CARGO_TARGET_DIR). CONTRIBUTING.md says more.

@@ -1,11 +1,10 @@
-//! The runtimes' own command lines, always asked about the daemons and files that
-//! are meant here, whatever the user's environment says.
+//! The runtimes' own command lines: what they are asked for here.
 
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::image::{Images, LABEL, PREFIX};
+use super::image::{Images, PREFIX};
 use super::{Runtimes, image};
 use crate::failure::{Context as _, Result, fail};
 use crate::workspace;
@@ -44,35 +43,29 @@ impl Store {
 }
 
 impl Runtimes<'_> {
-    /// `docker`, of the daemon at the usual socket.
-    pub fn docker(&self) -> Command {
-        let mut command = self.ws.command("docker");
-        for key in ["DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_API_VERSION"] {
-            command.env_remove(key);
-        }
-        command.args(["-H", "unix:///run/docker.sock"]);
-        command
+    /// Any client, where the daemons are.
+    fn client(&self, program: &str) -> Command {
+        self.place.command(self.ws, program)
+    }
+
+    fn docker(&self) -> Command {
+        self.client("docker")
+    }
+
+    fn podman(&self) -> Command {
+        self.client("podman")
     }
 
     /// `ctr` in a namespace.
-    pub fn ctr(&self, namespace: &str) -> Command {
-        let mut command = self.ws.command("ctr");
-        command.env_remove("CONTAINERD_ADDRESS");
+    fn ctr(&self, namespace: &str) -> Command {
+        let mut command = self.client("ctr");
         command.args(["--connect-timeout", "5s", "--namespace", namespace]);
         command
     }
 
-    /// `podman`, with limits that root without CAP_SYS_RESOURCE may set.
-    pub fn podman(&self) -> Command {
-        let mut command = self.ws.command("podman");
-        command.env_remove("CONTAINER_HOST");
-        command.env("CONTAINERS_CONF", self.dir.join("containers.conf"));
-        command
-    }
-
     /// The CRI client of tests/runtimes/cri.
-    pub fn cri(&self) -> Command {
-        let mut command = self.ws.command(super::PYTHON);
+    fn cri(&self) -> Command {
+        let mut command = self.client(super::PYTHON);
         command.arg("-B").arg(self.dir.join("cri/client.py"));
         command
     }
@@ -140,77 +133,38 @@ impl Runtimes<'_> {
         }
     }
 
-    /// Whether a pod can be made: somebody else's containerd may have no CRI, or
-    /// a sandbox image that would have to be fetched.
-    pub fn try_a_pod(&self) -> Result<()> {
-        let uid = format!("xtask-{}", std::process::id());
-        let mut make = self.cri();
-        let pod = workspace::output(make.args(["run-pod", "xtask", "default", &uid]));
-        let removed = pod
-            .map(|pod| run_quietly(self.cri().args(["remove-pod", pod.trim()]), "remove-pod"))
-            .transpose()?;
-        match removed {
-            Some(()) => Ok(()),
-            None => fail(
-                "the containerd that runs here makes no pods: enable its CRI plugin, with a sandbox_image that it has, or stop it and let xtask start its own",
-            ),
-        }
-    }
-
-    /// Removes our containers of every kind; with `images` the images too. What
+    /// Removes all containers of every kind: here there are none but ours. What
     /// does not run or is not installed has none.
-    pub fn remove_ours(&self, images: bool) {
+    pub fn remove_containers(&self) {
         each(&self.bundles(), |id| {
-            let mut runc = self.ws.command("runc");
-            runc.args(["delete", "--force", id]).output()
+            self.client("runc").args(["delete", "--force", id]).output()
         });
-        let label = format!("label={LABEL}");
-        for docker in [false, true] {
-            if !docker && !self.dir.join("containers.conf").exists() {
-                continue;
-            }
-            let client = || if docker { self.docker() } else { self.podman() };
-            let list = |args: &[&str]| words(client().args(args));
-            let containers = list(&["ps", "--all", "--quiet", "--filter", &label]);
+        for client in [Self::podman, Self::docker] {
+            let containers = words(client(self).args(["ps", "--all", "--quiet"]));
             each(&containers, |id| {
-                client().args(["rm", "--force", id]).output()
+                client(self).args(["rm", "--force", id]).output()
             });
-            if images {
-                let filter = format!("reference={PREFIX}*");
-                let mut found = list(&["images", "--quiet", "--filter", &filter]);
-                found.sort();
-                found.dedup();
-                each(&found, |id| client().args(["rmi", "--force", id]).output());
-            }
-        }
-        if self.dir.join("cri/client.py").exists() && self.containerd.answers(self.ws) {
-            let _ = run_quietly(self.cri().arg("remove-all"), "remove-all");
         }
         if !self.containerd.answers(self.ws) {
             return;
         }
+        if self.dir.join("cri/client.py").exists() {
+            let _ = run_quietly(self.cri().arg("remove-all"), "remove-all");
+        }
         for namespace in NAMESPACES {
             let ctr = || self.ctr(namespace);
-            let ours = format!("image~=\"^{PREFIX}\"");
-            let containers = words(ctr().args(["containers", "list", "--quiet", &ours]));
+            let containers = words(ctr().args(["containers", "list", "--quiet"]));
             each(&containers, |id| {
                 let _ = ctr().args(["tasks", "delete", "--force", id]).output();
                 ctr().args(["containers", "delete", id]).output()
             });
-            if images {
-                let ours = format!("name~=\"^{PREFIX}\"");
-                let names = words(ctr().args(["images", "list", "--quiet", &ours]));
-                each(&names, |name| {
-                    ctr().args(["images", "delete", "--sync", name]).output()
-                });
-            }
         }
     }
 
     /// runc's containers of bundles below our directory.
     pub fn bundles(&self) -> Vec<String> {
         let bundles = format!("\"bundle\": \"{}/", self.dir.display());
-        let runc = || self.ws.command("runc");
+        let runc = || self.client("runc");
         let mut ids = words(runc().args(["list", "--quiet"]));
         ids.retain(|id| {
             let state = workspace::output(runc().args(["state", id]));

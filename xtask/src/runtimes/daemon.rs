@@ -1,12 +1,13 @@
-//! containerd and dockerd: started if nobody else has, remembered by pid and
-//! start time, and only then ever stopped.
+//! containerd and dockerd: started, remembered by pid and start time, and stopped
+//! only by these.
 
 use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::place::Place;
 use super::process::{self, Process};
 use crate::failure::{Context as _, Result, fail};
 use crate::workspace::{self, Workspace};
@@ -23,32 +24,29 @@ const POLL: Duration = Duration::from_millis(50);
 pub struct Daemon {
     /// The program's name, and the process's.
     pub name: &'static str,
-    /// The one that clients, and sigwhy, look for.
-    pub socket: &'static str,
-    /// Where all its data is.
-    pub data: &'static str,
     pub args: Vec<String>,
+    /// The one of them that no other daemon has, of any other xtask's either.
+    pub mark: String,
     /// A client's question that only a daemon that works answers.
     pub question: Vec<String>,
     /// A file with a pid in it, which the daemon would believe.
     pub pid_file: Option<PathBuf>,
-    /// Where the record and the log are.
+    /// Where the log is.
     pub dir: PathBuf,
+    pub place: Place,
 }
 
-/// Whose daemon it is.
+/// Whether it runs.
 #[derive(Debug, PartialEq, Eq, Clone, Copy)]
 pub enum State {
-    /// Ours; its pid.
-    Ours(u32),
-    /// Somebody else's, and it answers.
-    Theirs,
+    /// Its pid.
+    Up(u32),
     Down,
 }
 
 impl Daemon {
     fn record(&self) -> PathBuf {
-        self.dir.join(format!("{}.pid", self.name))
+        self.place.record(self.name)
     }
 
     /// Where its output goes.
@@ -56,72 +54,63 @@ impl Daemon {
         self.dir.join(format!("{}.log", self.name))
     }
 
-    fn ours(&self) -> Option<Process> {
-        // A child that never became the daemon is not it.
-        Process::recorded(&self.record()).filter(|process| process.comm == self.name)
-    }
-
     /// Whether it answers.
     pub fn answers(&self, ws: &Workspace) -> bool {
         let [program, args @ ..] = &self.question[..] else {
             return false;
         };
-        Path::new(self.socket).exists()
-            && workspace::output(ws.command(program).args(args).stderr(Stdio::null())).is_some()
+        let mut ask = self.place.command(ws, program);
+        workspace::output(ask.args(args).stderr(Stdio::null())).is_some()
     }
 
-    /// Whose it is now.
-    pub fn state(&self, ws: &Workspace) -> State {
-        match self.ours() {
-            Some(process) => State::Ours(process.pid),
-            None if self.answers(ws) => State::Theirs,
-            None => State::Down,
-        }
+    /// Whether ours runs.
+    pub fn state(&self) -> State {
+        let ours = self.place.member(self.name);
+        ours.map_or(State::Down, |process| State::Up(process.pid))
     }
 
-    /// Starts it where none answers.
+    /// Starts it where it does not run; `before` goes before its command line.
+    /// Returns its pid.
     ///
     /// # Errors
     ///
-    /// Somebody else's uses the same data and does not answer. Or ours does not
-    /// come up; then it is ended.
-    pub fn ensure(&self, ws: &Workspace) -> Result<State> {
-        let state = self.state(ws);
-        match state {
-            State::Theirs => return Ok(state),
-            State::Ours(_) => return self.until_it_answers(ws).map(|()| state),
-            State::Down => {}
+    /// One of ours runs of which there is no record. Or ours does not come up;
+    /// then it is ended.
+    pub fn ensure(&self, ws: &Workspace, before: &[String]) -> Result<u32> {
+        if let State::Up(pid) = self.state() {
+            return self.until_it_answers(ws).map(|()| pid);
         }
-        let strangers = process::named(self.name);
-        let uses_it =
-            |process: &&Process| process.sees_our_files() && process.has_open_below(self.data);
-        if let Some(stranger) = strangers.iter().find(uses_it) {
+        let is_ours = |process: &Process| {
+            process.comm == self.name && process.command_line().contains(&self.mark)
+        };
+        if let Some(lost) = process::all().into_iter().find(is_ours) {
             return fail(format!(
-                "a {} that xtask did not start (pid {}) uses {} and does not answer at {}: stop it, or let it answer there",
-                self.name, stranger.pid, self.data, self.socket
+                "a {} with {} runs (pid {}) and nothing says that xtask started it: end it",
+                self.name, self.mark, lost.pid
             ));
         }
         if let Some(file) = &self.pid_file {
             // Of an end without a chance to remove it; the pid may be another's now.
             let _ = fs::remove_file(file);
         }
-        let pid = self.start(ws)?;
+        let pid = self.start(ws, before)?;
         if let Err(failure) = self.until_it_answers(ws) {
             self.stop(ws)?;
             return Err(failure);
         }
-        Ok(State::Ours(pid))
+        Ok(pid)
     }
 
-    fn start(&self, ws: &Workspace) -> Result<u32> {
+    fn start(&self, ws: &Workspace, before: &[String]) -> Result<u32> {
         let log = self.log();
         let wrong = || format!("cannot write {}", log.display());
         let out = File::create(&log).context(wrong)?;
         let err = out.try_clone().context(wrong)?;
         // In a session of its own: Ctrl-C at this terminal is not meant for it.
-        // setsid(1) becomes the program, so that the pid stays.
+        // setsid(1) becomes the program, as all that is before it does, so that the
+        // pid stays.
         let mut command = ws.command("setsid");
-        command.arg(self.name).args(&self.args);
+        command.args(before).arg(self.name).args(&self.args);
         command.stdin(Stdio::null()).stdout(out).stderr(err);
         let mut child = command
             .spawn()

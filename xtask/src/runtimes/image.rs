@@ -18,8 +18,8 @@ use crate::workspace::{self, ContextNone as _, Workspace};
 /// is ever fetched by such a name.
 pub const PREFIX: &str = "localhost/sigwhy-test/";
 
-/// On every image and so on every container of one: what `down` may remove.
-pub const LABEL: &str = "sigwhy-test";
+/// On every image, and so on every container of one: whose it is.
+const LABEL: &str = "sigwhy-test";
 
 /// A name for each kind of init, and how it is started.
 pub const IMAGES: &[(&str, &[&str])] = &[

@@ -1,99 +1,110 @@
-//! What runtimes leave behind when they end: mounts, empty cgroups, processes.
+//! What runtimes leave behind when they end and no mount namespace hides: empty
+//! cgroups, and processes.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use super::process;
-use crate::failure::{Result, fail};
-use crate::workspace::Workspace;
+use super::place::Crowd;
+use super::process::Process;
+use crate::failure::{Context as _, Result, fail};
 
 /// The cgroups that docker, ctr, the CRI client and podman make at the top of
 /// each hierarchy.
 const CGROUPS: &[&str] = &["docker", "default", "kubepods", "libpod_parent"];
 
-/// Where a runtime mounts things. dockerd leaves `/run/docker/netns/default`.
-const MOUNTS: &[&str] = &["/run/docker/", "/run/containerd/", "/var/lib/docker/"];
+/// What runtimes put above a container's first process, by the 15 bytes that the
+/// kernel keeps of the name.
+const MONITORS: &[&str] = &["containerd-shim", "conmon"];
 
-/// How often, a tenth of a second apart, the removal of cgroups is tried.
-const CGROUP_TRIES: u32 = 20;
+/// How often, a tenth of a second apart, it is looked whether all has gone. The
+/// last process of a container may take a moment.
+const TRIES: u32 = 50;
 
-/// The process above each container of containerd's and docker's, by the 15
-/// bytes that the kernel keeps of its name.
-const SHIM: &str = "containerd-shim";
-
-/// dockerd binds its data directory to itself, and leaves that when it is killed.
-const OWN_BIND: &str = "/var/lib/docker";
-
-/// A line of `/proc/self/mountinfo` (proc(5)).
-struct Mount {
-    /// What of the file system is mounted there.
-    root: String,
-    point: String,
-    kind: String,
-}
-
-fn mounts() -> Vec<Mount> {
-    let text = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-    text.lines().filter_map(parse).collect()
-}
-
-fn parse(line: &str) -> Option<Mount> {
+/// A line of `/proc/self/mountinfo` (proc(5)): the mount point of a hierarchy of
+/// cgroups.
+fn hierarchy(line: &str) -> Option<&str> {
     let (mount, file_system) = line.split_once(" - ")?;
-    let mut words = mount.split(' ').skip(3);
-    Some(Mount {
-        root: words.next()?.to_owned(),
-        point: words.next()?.to_owned(),
-        kind: file_system.split(' ').next()?.to_owned(),
-    })
+    let kind = file_system.split(' ').next()?;
+    let point = mount.split(' ').nth(4)?;
+    matches!(kind, "cgroup" | "cgroup2").then_some(point)
 }
 
-impl Mount {
-    fn is_a_runtimes(&self) -> bool {
-        // A disk of its own, which somebody may have there, has another root.
-        let bound = self.point == OWN_BIND && self.root.ends_with(OWN_BIND);
-        bound || MOUNTS.iter().any(|dir| self.point.starts_with(dir))
-    }
-
-    fn is_a_hierarchy(&self) -> bool {
-        self.kind == "cgroup" || self.kind == "cgroup2"
-    }
+/// The runtimes' cgroups that are there.
+fn cgroups() -> BTreeSet<PathBuf> {
+    let text = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let points = text.lines().filter_map(hierarchy);
+    let tops = points.flat_map(|point| CGROUPS.iter().map(|name| Path::new(point).join(name)));
+    tops.filter(|top| top.exists()).collect()
 }
 
-/// Mount points of runtimes, those made last first.
-fn left_mounts(mounts: &[Mount]) -> Vec<&str> {
-    let left = mounts.iter().rev().filter(|mount| mount.is_a_runtimes());
-    left.map(|mount| mount.point.as_str()).collect()
-}
-
-/// Unmounts what is below the daemons' directories. Only once both are gone:
-/// then nobody needs it.
-pub fn unmount(ws: &Workspace) {
-    for point in left_mounts(&mounts()) {
-        let _ = ws.command("umount").arg(point).output();
-    }
-}
-
-/// Removes the cgroups that are empty; the kernel keeps those that are in use.
-/// The last process of one may take a moment to go.
-pub fn remove_cgroups() {
-    let hierarchies = mounts();
-    let hierarchies = hierarchies.iter().filter(|mount| mount.is_a_hierarchy());
-    let tops: Vec<PathBuf> = hierarchies
-        .flat_map(|mount| {
-            CGROUPS
-                .iter()
-                .map(|name| Path::new(&mount.point).join(name))
-        })
+/// Writes down what is there before anything is started, as a machine's own
+/// Docker has the same cgroups.
+pub fn note(file: &Path) -> Result<()> {
+    let lines: Vec<String> = cgroups()
+        .iter()
+        .map(|top| format!("{}\n", top.display()))
         .collect();
-    for _ in 0..CGROUP_TRIES {
-        tops.iter().for_each(|dir| remove_tree(dir));
-        if !tops.iter().any(|dir| dir.exists()) {
-            return;
+    fs::write(file, lines.concat()).context(|| format!("cannot write {}", file.display()))
+}
+
+/// Removes the cgroups that were not there before; the kernel keeps those that
+/// are in use. Then fails if one of them, or of the crowd, is still there.
+pub fn clean(before: &Path, crowd: &Crowd) -> Result<()> {
+    let Ok(before) = fs::read_to_string(before) else {
+        // Nothing was ever started.
+        return Ok(());
+    };
+    let before: BTreeSet<PathBuf> = before.lines().map(PathBuf::from).collect();
+    let mut left = Vec::new();
+    for _ in 0..TRIES {
+        let ours: Vec<PathBuf> = cgroups().difference(&before).cloned().collect();
+        ours.iter().for_each(|top| remove_tree(top));
+        let ours = ours.iter().filter(|top| top.exists());
+        let ours: Vec<&PathBuf> = ours.collect();
+        let mut processes = crowd.left();
+        processes.extend(ours.iter().flat_map(|top| inhabitants(top)));
+        // One for each hierarchy.
+        processes.sort_by_key(|process| process.pid);
+        processes.dedup();
+        if ours.is_empty() && processes.is_empty() {
+            return Ok(());
         }
+        left = processes.iter().map(told).collect();
+        left.extend(ours.iter().map(|top| top.display().to_string()));
         thread::sleep(Duration::from_millis(100));
     }
+    fail(format!(
+        "the daemons are stopped, but this is still there (end processes by their pids, and try again): {}",
+        left.join(", ")
+    ))
+}
+
+fn told(process: &Process) -> String {
+    format!("{} (pid {})", process.comm.escape_debug(), process.pid)
+}
+
+/// The processes in a cgroup and below, with those that runtimes have put above
+/// each.
+fn inhabitants(top: &Path) -> Vec<Process> {
+    let mut dirs = vec![top.to_owned()];
+    let mut found = Vec::new();
+    while let Some(dir) = dirs.pop() {
+        let text = fs::read_to_string(dir.join("cgroup.procs")).unwrap_or_default();
+        for process in text
+            .lines()
+            .filter_map(|pid| Process::get(pid.parse().ok()?))
+        {
+            let above = Process::get(process.parent);
+            let is_monitor = |above: &Process| MONITORS.contains(&above.comm.as_str());
+            found.extend(above.filter(is_monitor));
+            found.push(process);
+        }
+        dirs.extend(directories(&dir));
+    }
+    found
 }
 
 fn remove_tree(dir: &Path) {
@@ -113,47 +124,19 @@ fn directories(dir: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// Fails if something of the daemons that were just stopped is still there, or
-/// one of `containers`.
-pub fn check(socket: &str, containers: &[String]) -> Result<()> {
-    let shims = process::named(SHIM).into_iter();
-    let shims = shims.filter(|shim| shim.sees_our_files() && shim.command_line().contains(socket));
-    let mounts = mounts();
-    let left: Vec<String> = shims
-        .map(|shim| format!("{SHIM} (pid {})", shim.pid))
-        .chain(left_mounts(&mounts).iter().map(|at| format!("mount {at}")))
-        .chain(containers.iter().map(|id| format!("runc container {id}")))
-        .collect();
-    match left.len() {
-        0 => Ok(()),
-        _ => fail(format!(
-            "the daemons are stopped, but this is still there (`cargo xtask runtimes up` and `down` may mend it): {}",
-            left.join(", ")
-        )),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn only_mounts_below_the_runtimes_are_theirs() {
+    fn a_hierarchy_is_of_either_version() {
         let lines = [
             "21 1 0:5 / /run rw - tmpfs tmpfs rw",
-            "22 21 0:4 net:[1] /run/docker/netns/default rw - nsfs nsfs rw",
-            "23 21 0:6 / /run/dockerish/x rw shared:7 - overlay o rw",
-            "24 1 8:1 / /var/lib/docker rw - ext4 /dev/sdb rw",
-            "25 1 8:1 /var/lib/docker /var/lib/docker rw shared:1 - ext4 /dev/sda rw",
-            "26 1 0:9 / /sys/fs/cgroup/pids rw - cgroup c rw",
+            "26 1 0:9 / /sys/fs/cgroup/pids rw shared:7 - cgroup c rw",
+            "27 1 0:9 / /sys/fs/cgroup rw - cgroup2 c rw",
         ];
-        let mounts: Vec<Mount> = lines.iter().filter_map(|line| parse(line)).collect();
-        assert_eq!(mounts.len(), lines.len());
-        assert_eq!(
-            left_mounts(&mounts),
-            ["/var/lib/docker", "/run/docker/netns/default"]
-        );
-        assert!(mounts[5].is_a_hierarchy() && !mounts[0].is_a_hierarchy());
+        let points: Vec<&str> = lines.iter().filter_map(|line| hierarchy(line)).collect();
+        assert_eq!(points, ["/sys/fs/cgroup/pids", "/sys/fs/cgroup"]);
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! `cargo xtask runtimes`: Docker, containerd with its CRI, Podman and runc on
 //! this machine, for the tests that need real ones.
 //!
-//! docs/runtimes.md says how to use it. Nothing is fetched but Debian's packages;
-//! no network is set up; and what somebody else has started is never stopped.
+//! docs/runtimes.md says how to use it. Nothing is fetched but Debian's packages,
+//! no network is set up, and what the machine runs itself is not touched: see
+//! [`place`].
 
 use std::fs;
 use std::path::PathBuf;
@@ -16,65 +17,24 @@ use crate::vm::initramfs::utf8;
 use crate::workspace::{self, Workspace};
 
 mod clients;
+mod config;
 mod daemon;
-mod image;
+pub mod image;
 mod leftovers;
-mod packages;
+pub mod packages;
+mod place;
 mod process;
-mod suite;
+pub mod suite;
 mod tar;
 
 use daemon::{Daemon, State};
+use place::Place;
 
 /// Debian's own, for which its modules are; another one may be first on `PATH`.
 const PYTHON: &str = "/usr/bin/python3";
 
-/// Where sigwhy looks for them, as everybody does.
-const CONTAINERD_SOCKET: &str = "/run/containerd/containerd.sock";
-const DOCKER_SOCKET: &str = "/run/docker.sock";
-
-/// - `restrict_oom_score_adj`: a pod's sandbox wants -998, which takes
-///   CAP_SYS_RESOURCE, and root in a container has not got it.
-/// - `sandbox_image`: the default would be fetched from a registry.
-/// - `conf_dir`: without CNI only pods on the host's network are made.
-const CONTAINERD_TOML: &str = r#"version = 2
-root = "/var/lib/containerd"
-state = "/run/containerd"
-[grpc]
-  address = "/run/containerd/containerd.sock"
-[plugins."io.containerd.grpc.v1.cri"]
-  restrict_oom_score_adj = true
-  sandbox_image = "localhost/sigwhy-test/pause:1"
-  stream_server_address = "127.0.0.1"
-  [plugins."io.containerd.grpc.v1.cri".cni]
-    conf_dir = "/nonexistent"
-"#;
-
-/// - `default_ulimits`: the usual ones are above the hard limits of many machines.
-/// - `runtime`: crun refuses a machine with cgroup v1 and v2 side by side.
-const CONTAINERS_CONF: &str = r#"[containers]
-default_ulimits = ["nofile=4096:4096", "nproc=4096:4096"]
-[engine]
-cgroup_manager = "cgroupfs"
-events_logger = "file"
-runtime = "runc"
-"#;
-
-/// dockerd without a bridge, iptables or forwarding: containers have `lo`.
-const DOCKERD_ARGS: &[&str] = &[
-    "--host=unix:///run/docker.sock",
-    "--containerd=/run/containerd/containerd.sock",
-    "--bridge=none",
-    "--iptables=false",
-    "--ip6tables=false",
-    "--ip-forward=false",
-    "--ip-masq=false",
-    "--userland-proxy=false",
-    // As for the sandbox above.
-    "--oom-score-adjust=0",
-    "--exec-opt=native.cgroupdriver=cgroupfs",
-    "--storage-driver=overlay2",
-];
+/// In the order in which they are started: the second uses the first.
+const DAEMONS: [&str; 2] = ["containerd", "dockerd"];
 
 /// The command.
 pub fn run(ws: &Workspace, args: &mut Args) -> Result<ExitCode> {
@@ -97,10 +57,11 @@ pub fn run(ws: &Workspace, args: &mut Args) -> Result<ExitCode> {
             args.finish()?;
             as_root(ws, &["status"], || status(ws))
         }
+        Some("run") => run_inside(ws, args),
         Some("test") => suite::run(ws, args),
         Some(other) => Err(Failure::Usage(format!("runtimes has no {other:?}"))),
         None => Err(Failure::Usage(
-            "runtimes what? up, test, status or down".into(),
+            "runtimes what? up, run, test, status or down".into(),
         )),
     }
 }
@@ -127,8 +88,9 @@ fn as_root(
 /// All that is on this machine.
 struct Runtimes<'a> {
     ws: &'a Workspace,
-    /// `target/runtimes`, with everything of ours but the runtimes' own data.
+    /// `target/runtimes`, with everything of ours.
     dir: PathBuf,
+    place: Place,
     containerd: Daemon,
     dockerd: Daemon,
 }
@@ -136,35 +98,70 @@ struct Runtimes<'a> {
 impl<'a> Runtimes<'a> {
     fn new(ws: &'a Workspace) -> Result<Self> {
         let dir = ws.target.join("runtimes");
-        let config = dir.join("containerd.toml");
-        let pid_file = dir.join("dockerd.own.pid");
+        let place = Place::new(&dir);
         let words = |text: &str| text.split(' ').map(str::to_owned).collect();
+        let config = utf8(&dir.join("containerd.toml"))?.to_owned();
         let containerd = Daemon {
-            name: "containerd",
-            socket: CONTAINERD_SOCKET,
-            data: "/var/lib/containerd",
-            args: vec!["--config".into(), utf8(&config)?.into()],
+            name: DAEMONS[0],
+            args: vec!["--config".into(), config.clone()],
+            mark: config,
             question: words("ctr --connect-timeout 1s version"),
             pid_file: None,
             dir: dir.clone(),
+            place: place.clone(),
         };
-        let mut args: Vec<String> = DOCKERD_ARGS.iter().map(|arg| (*arg).to_owned()).collect();
-        args.push(format!("--pidfile={}", utf8(&pid_file)?));
+        let pid_file = dir.join("dockerd.own.pid");
+        let mark = format!("--pidfile={}", utf8(&pid_file)?);
+        let mut args: Vec<String> = config::DOCKERD_ARGS
+            .iter()
+            .map(|arg| (*arg).to_owned())
+            .collect();
+        // The machine's own file may contradict the options.
+        args.push(format!(
+            "--config-file={}",
+            utf8(&dir.join("dockerd.json"))?
+        ));
+        args.push(mark.clone());
         let dockerd = Daemon {
-            name: "dockerd",
-            socket: DOCKER_SOCKET,
-            data: "/var/lib/docker",
+            name: DAEMONS[1],
             args,
+            mark,
             question: words("docker -H unix:///run/docker.sock version"),
             pid_file: Some(pid_file),
             dir: dir.clone(),
+            place: place.clone(),
         };
         Ok(Self {
             ws,
             dir,
+            place,
             containerd,
             dockerd,
         })
+    }
+
+    /// The cgroups that were there before.
+    fn noted(&self) -> PathBuf {
+        self.dir.join("cgroups.before")
+    }
+
+    /// Starts what does not run.
+    fn start(&self, say: impl Fn(String)) -> Result<()> {
+        let down = |daemon: &Daemon| daemon.state() == State::Down;
+        if down(&self.containerd) && down(&self.dockerd) {
+            leftovers::note(&self.noted())?;
+        }
+        if down(&self.containerd) && !down(&self.dockerd) {
+            // It is in a place that another containerd would not be in.
+            self.dockerd.stop(self.ws)?;
+        }
+        let made = self.place.make(self.ws)?;
+        let pid = self.containerd.ensure(self.ws, &made)?;
+        say(format!("containerd is up (pid {pid})"));
+        let joined = self.place.enter(&self.ws.root);
+        let pid = self.dockerd.ensure(self.ws, &joined)?;
+        say(format!("dockerd is up (pid {pid})"));
+        Ok(())
     }
 
     fn write(&self, name: &str, text: &str) -> Result<()> {
@@ -233,21 +230,21 @@ fn up(ws: &Workspace) -> Result<ExitCode> {
         eprintln!("xtask: {seconds:5.1} s  {what}");
     };
     let runtimes = Runtimes::new(ws)?;
-    runtimes.write("containerd.toml", CONTAINERD_TOML)?;
-    runtimes.write("containers.conf", CONTAINERS_CONF)?;
-    let installed = packages::ensure(ws, &runtimes.dir.join("apt.log"))?;
+    let cni = runtimes.dir.join("cni");
+    runtimes.write("containerd.toml", &config::containerd_toml(utf8(&cni)?))?;
+    runtimes.write("dockerd.json", "{}\n")?;
+    runtimes.write("containers.conf", config::CONTAINERS_CONF)?;
+    runtimes.write("storage.conf", config::STORAGE_CONF)?;
+    let data = runtimes.dir.join("data");
+    fs::create_dir_all(&data).context(|| format!("cannot make {}", data.display()))?;
+    let installed = packages::ensure(ws, &[packages::NEEDS], &runtimes.dir.join("apt.log"))?;
     say(match installed.len() {
         0 => "packages are there".into(),
         _ => format!("installed {}", installed.join(" ")),
     });
     let images = image::build(ws, &runtimes.dir)?;
     say(format!("images are {}", images.archive.display()));
-    let mut theirs = false;
-    for daemon in [&runtimes.containerd, &runtimes.dockerd] {
-        let state = daemon.ensure(ws)?;
-        theirs |= state == State::Theirs;
-        say(format!("{} {}", daemon.name, describe(state)));
-    }
+    runtimes.start(say)?;
     let filled = runtimes.load(&images)?;
     say(match filled.len() {
         0 => "images are loaded".into(),
@@ -256,9 +253,6 @@ fn up(ws: &Workspace) -> Result<ExitCode> {
     runtimes.install_cri()?;
     runtimes.install_bundle()?;
     runtimes.until_the_cri_knows()?;
-    if theirs {
-        runtimes.try_a_pod()?;
-    }
     say(format!("all is up: {}", runtimes.dir.display()));
     Ok(ExitCode::SUCCESS)
 }
@@ -271,29 +265,16 @@ fn down(ws: &Workspace, purge: bool) -> Result<ExitCode> {
         eprintln!("xtask: nothing was started");
         return Ok(ExitCode::SUCCESS);
     }
-    runtimes.remove_ours(purge);
+    let crowd = runtimes.place.crowd();
+    runtimes.remove_containers();
     // dockerd first: it uses the other.
     for daemon in [&runtimes.dockerd, &runtimes.containerd] {
         match daemon.stop(ws)? {
             Some(pid) => eprintln!("xtask: stopped {} (pid {pid})", daemon.name),
-            None => eprintln!(
-                "xtask: {} {}",
-                daemon.name,
-                match daemon.state(ws) {
-                    State::Theirs => "is not ours and stays",
-                    _ => "does not run",
-                }
-            ),
+            None => eprintln!("xtask: {} does not run", daemon.name),
         }
     }
-    let all_down = [&runtimes.dockerd, &runtimes.containerd]
-        .iter()
-        .all(|daemon| daemon.state(ws) == State::Down);
-    if all_down {
-        leftovers::unmount(ws);
-        leftovers::remove_cgroups();
-        leftovers::check(CONTAINERD_SOCKET, &runtimes.bundles())?;
-    }
+    leftovers::clean(&runtimes.noted(), &crowd)?;
     if purge {
         let dir = &runtimes.dir;
         fs::remove_dir_all(dir).context(|| format!("cannot remove {}", dir.display()))?;
@@ -301,12 +282,25 @@ fn down(ws: &Workspace, purge: bool) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// `runtimes run -- COMMAND`: where the runtimes are.
+fn run_inside(ws: &Workspace, args: &mut Args) -> Result<ExitCode> {
+    let argv = args.rest();
+    if argv.is_empty() {
+        return Err(Failure::Usage("runtimes run -- which command?".into()));
+    }
+    let cwd = std::env::current_dir().context(|| "no current directory".into())?;
+    let words = Runtimes::new(ws)?.place.enter(&cwd);
+    let mut command = privilege::command(ws, &words[0], "the runtimes are root's")?;
+    command.args(&words[1..]).args(argv);
+    privilege::become_it(command)
+}
+
 /// `runtimes status`: exit code 0 if all is up, 3 if not.
 fn status(ws: &Workspace) -> Result<ExitCode> {
     let runtimes = Runtimes::new(ws)?;
     let up = is_up(&runtimes);
     for daemon in [&runtimes.containerd, &runtimes.dockerd] {
-        println!("{:10} {}", daemon.name, describe(daemon.state(ws)));
+        println!("{:10} {}", daemon.name, describe(daemon.state()));
     }
     println!("{:10} {}", "state", runtimes.dir.display());
     Ok(ExitCode::from(if up { 0 } else { 3 }))
@@ -322,8 +316,7 @@ fn is_up(runtimes: &Runtimes) -> bool {
 
 fn describe(state: State) -> String {
     match state {
-        State::Ours(pid) => format!("is up (pid {pid})"),
-        State::Theirs => "is up, not ours: it will not be stopped".into(),
+        State::Up(pid) => format!("is up (pid {pid})"),
         State::Down => "is down".into(),
     }
 }
@@ -344,14 +337,5 @@ mod tests {
             )
         );
         assert!(bundle_config("{}", "/t").is_err());
-    }
-
-    #[test]
-    fn the_sandbox_image_is_one_of_ours() {
-        let pause = format!("sandbox_image = \"{}pause:1\"", image::PREFIX);
-        assert!(CONTAINERD_TOML.contains(&pause));
-        assert!(image::IMAGES.iter().any(|(name, _)| *name == "pause"));
-        assert!(CONTAINERD_TOML.contains(CONTAINERD_SOCKET));
-        assert!(DOCKERD_ARGS.iter().any(|arg| arg.ends_with(DOCKER_SOCKET)));
     }
 }

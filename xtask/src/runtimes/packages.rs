@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::Stdio;
 
 use crate::failure::{Context as _, Result, fail};
+use crate::privilege;
 use crate::workspace::{self, Workspace};
 
 /// Asked by every maintainer script before it starts a daemon (invoke-rc.d(8));
@@ -20,18 +21,21 @@ const OUR_POLICY: &str =
 
 /// Something that must be there, and the packages that have it: Debian 12's
 /// first, and one to try where that did not bring it.
-struct Need {
+pub struct Need {
     what: What,
     packages: &'static [&'static str],
 }
 
-enum What {
+pub enum What {
     Program(&'static str),
+    /// Below /usr, which the tests give to containers of theirs.
+    File(&'static str),
     /// A module of Debian's python3, which the CRI client is for.
     Python(&'static str),
 }
 
-const NEEDS: &[Need] = &[
+/// For the runtimes and their tests.
+pub const NEEDS: &[Need] = &[
     program("runc", &["runc"]),
     program("containerd", &["containerd"]),
     program("ctr", &["containerd"]),
@@ -48,6 +52,10 @@ const NEEDS: &[Need] = &[
     program("protoc", &["protobuf-compiler"]),
     program("cc", &["gcc"]),
     Need {
+        what: What::File("/usr/bin/node"),
+        packages: &["nodejs"],
+    },
+    Need {
         what: What::Python("grpc"),
         packages: &["python3-grpcio"],
     },
@@ -56,6 +64,12 @@ const NEEDS: &[Need] = &[
         packages: &["python3-protobuf"],
     },
 ];
+
+/// For a guest that systemd runs.
+pub const SYSTEMD: &[Need] = &[Need {
+    what: What::File("/usr/lib/systemd/systemd"),
+    packages: &["systemd"],
+}];
 
 const fn program(name: &'static str, packages: &'static [&'static str]) -> Need {
     Need {
@@ -68,6 +82,7 @@ impl What {
     fn is_there(&self, ws: &Workspace) -> bool {
         match self {
             Self::Program(name) => workspace::is_installed(name),
+            Self::File(path) => Path::new(path).is_file(),
             Self::Python(module) => {
                 let mut python = ws.command(super::PYTHON);
                 let import = format!("import {module}");
@@ -77,22 +92,38 @@ impl What {
     }
 }
 
+/// Why nothing can be installed although something is missing; `None` else.
+pub fn cannot_install(ws: &Workspace, needs: &[&[Need]]) -> Option<String> {
+    let missing = missing(needs, |what| what.is_there(ws), 0);
+    let can = missing.is_empty() || workspace::is_installed("apt-get");
+    (!can).then(|| {
+        format!(
+            "no apt-get here to install {}: the runtimes come from Debian's packages",
+            missing.join(" ")
+        )
+    })
+}
+
 /// Installs what is missing; returns its names. For root. What apt says goes to
 /// `log`.
-pub fn ensure(ws: &Workspace, log: &Path) -> Result<Vec<&'static str>> {
+pub fn ensure(ws: &Workspace, needs: &[&[Need]], log: &Path) -> Result<Vec<&'static str>> {
+    if let Some(why) = cannot_install(ws, needs) {
+        return fail(why);
+    }
     let mut installed = Vec::new();
     for choice in 0..2 {
-        let missing = missing(|what| what.is_there(ws), choice);
+        let missing = missing(needs, |what| what.is_there(ws), choice);
         if missing.is_empty() {
             break;
         }
         install(ws, &missing, log)?;
         installed.extend(missing);
     }
-    let Some(need) = NEEDS.iter().find(|need| !need.what.is_there(ws)) else {
+    let mut needs = needs.iter().copied().flatten();
+    let Some(need) = needs.find(|need| !need.what.is_there(ws)) else {
         return Ok(installed);
     };
-    let (What::Program(what) | What::Python(what)) = need.what;
+    let (What::Program(what) | What::File(what) | What::Python(what)) = need.what;
     fail(format!(
         "{what} is not there, although {} is installed: is its directory on PATH?",
         need.packages[0]
@@ -100,9 +131,13 @@ pub fn ensure(ws: &Workspace, log: &Path) -> Result<Vec<&'static str>> {
 }
 
 /// The packages of what is missing: first choices, or second ones.
-fn missing(is_there: impl Fn(&What) -> bool, choice: usize) -> Vec<&'static str> {
-    let mut packages: Vec<&str> = NEEDS
-        .iter()
+fn missing(
+    needs: &[&[Need]],
+    is_there: impl Fn(&What) -> bool,
+    choice: usize,
+) -> Vec<&'static str> {
+    let needs = needs.iter().copied().flatten();
+    let mut packages: Vec<&str> = needs
         .filter_map(|need| Some((need, *need.packages.get(choice)?)))
         .filter(|(need, _)| !is_there(&need.what))
         .map(|(_, package)| package)
@@ -112,9 +147,9 @@ fn missing(is_there: impl Fn(&What) -> bool, choice: usize) -> Vec<&'static str>
 }
 
 fn install(ws: &Workspace, packages: &[&str], log: &Path) -> Result<()> {
-    if !workspace::is_installed("apt-get") {
+    if !privilege::is_root() {
         return fail(format!(
-            "no apt-get here to install {}: the runtimes come from Debian's packages",
+            "some programs are not here: as root, apt-get install --no-install-recommends {}",
             packages.join(" ")
         ));
     }
@@ -187,12 +222,12 @@ mod tests {
 
     #[test]
     fn a_package_is_named_once_and_a_second_choice_only_then() {
-        let nothing = missing(|_| false, 0);
+        let nothing = missing(&[NEEDS], |_| false, 0);
         assert_eq!(nothing[..3], ["runc", "containerd", "docker.io"]);
         let no_client = |what: &What| !matches!(what, What::Program("docker"));
-        assert_eq!(missing(no_client, 0), ["docker.io"]);
-        assert_eq!(missing(no_client, 1), ["docker-cli"]);
-        assert!(missing(|_| true, 1).is_empty());
+        assert_eq!(missing(&[NEEDS], no_client, 0), ["docker.io"]);
+        assert_eq!(missing(&[NEEDS], no_client, 1), ["docker-cli"]);
+        assert!(missing(&[NEEDS, SYSTEMD], |_| true, 1).is_empty());
     }
 
     #[test]

@@ -4,13 +4,15 @@
 //! All of it is built in the release profile, so that the eBPF side and the
 //! dependencies are built once for the tests and for use.
 
+use std::ffi::OsString;
 use std::process::{Command, ExitCode};
 
 use crate::args::Args;
 use crate::failure::Result;
+use crate::runtimes::suite;
 use crate::vm::kernels::{self, Choice, Kernel};
 use crate::vm::matrix::{self, Matrix};
-use crate::vm::{ladder, need};
+use crate::vm::{docker, ladder, need};
 use crate::workspace::{self, Workspace};
 use crate::{deny, fuzz_kernel, pins, privilege, setup};
 
@@ -33,6 +35,8 @@ struct Wanted {
     full: bool,
     /// Also on other kernels, in guests.
     guests: bool,
+    /// Also on real containers.
+    runtimes: bool,
     /// Only tests whose name holds this, here, and no other check.
     filter: Option<String>,
     seed: u64,
@@ -45,6 +49,7 @@ pub fn run(ws: &Workspace, args: &mut Args) -> Result<ExitCode> {
     let wanted = Wanted {
         full: args.flag("--full"),
         guests: !args.flag("--no-vm"),
+        runtimes: !args.flag("--no-runtimes"),
         seed: args
             .number("--seed")?
             .unwrap_or_else(fuzz_kernel::seed_of_today),
@@ -126,6 +131,7 @@ fn kernel_tiers(ws: &Workspace, wanted: &Wanted, report: &mut Report) {
     let Some(kernels) = kernels else {
         return;
     };
+    real_containers(ws, wanted, report);
     let mut guests = Vec::new();
     match kernels {
         Err(why) => report.cannot_run("other kernels", &why),
@@ -135,11 +141,32 @@ fn kernel_tiers(ws: &Workspace, wanted: &Wanted, report: &mut Report) {
                 matrix.images(&guests)?;
                 matrix.guests(&guests, &ladder::GUEST.iter().collect::<Vec<_>>(), None)
             });
+            if wanted.full {
+                report.stage("systemd guest", || docker::play(ws, None, &[]));
+            }
         }
     }
     matrix.summary();
     let whole = no_root.is_none() && !guests.is_empty();
     report.stage("no case left out", || matrix.judge(whole));
+}
+
+/// The tests on real containers, which take root and Debian's packages.
+fn real_containers(ws: &Workspace, wanted: &Wanted, report: &mut Report) {
+    const NAME: &str = "runtimes";
+    if !wanted.runtimes {
+        return report.cannot_run(NAME, "left out with --no-runtimes");
+    }
+    if let Some(why) = suite::missing(ws) {
+        return report.cannot_run(NAME, &why);
+    }
+    let args: &[&str] = if wanted.full {
+        &["--include-ignored"]
+    } else {
+        &[]
+    };
+    let args: Vec<OsString> = args.iter().map(OsString::from).collect();
+    report.stage(NAME, || suite::play(ws, None, &args));
 }
 
 /// The kernels to boot, or why none can be.

@@ -48,6 +48,21 @@ impl Guest {
         Ok(())
     }
 
+    /// Adds a file of the host at another path.
+    pub fn file(&mut self, host: &Path, path: &str) -> Result<()> {
+        self.tree.host_file(host, path)
+    }
+
+    /// Adds a file with this text.
+    pub fn text(&mut self, path: &str, text: &str) {
+        self.tree.text(path, 0o644, text);
+    }
+
+    /// Adds a symbolic link.
+    pub fn link(&mut self, path: &str, target: &str) {
+        self.tree.link(path, target);
+    }
+
     /// Where jobs start: a directory of the host, empty but for what is added.
     pub fn directory(&mut self, path: &Path) -> Result<()> {
         let path = utf8(path)?;

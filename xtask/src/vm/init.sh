@@ -4,24 +4,30 @@
 #
 # ttyS0 is the kernel's console, ttyS1 what the jobs print, ttyS2 what xtask is
 # told: "ready", "end JOB CODE FROM TO" (seconds of uptime), "done".
+#
+# Where there is a jobs.service, systemd is PID 1 afterwards, and that service is
+# this script again, with "jobs" for an argument.
 export PATH=/usr/bin HOME=/root
-mount -t proc proc /proc
-mount -t sysfs sysfs /sys
-mount -t devtmpfs devtmpfs /dev
-mkdir -p /dev/pts /dev/shm
-mount -t devpts -o mode=620,ptmxmode=666 devpts /dev/pts
-mount -t tmpfs tmpfs /dev/shm
-mount -t securityfs securityfs /sys/kernel/security
-mount -t bpf bpf /sys/fs/bpf
-mount -t tracefs tracefs /sys/kernel/tracing
-mount -t cgroup2 cgroup2 /sys/fs/cgroup
-for controller in $(cat /sys/fs/cgroup/cgroup.controllers); do
-	echo "+$controller" >/sys/fs/cgroup/cgroup.subtree_control
-done
-ip link set lo up
-hostname guest
-stty -F /dev/ttyS1 raw -echo
-stty -F /dev/ttyS2 raw -echo
+
+boot() {
+	mount -t proc proc /proc
+	mount -t sysfs sysfs /sys
+	mount -t devtmpfs devtmpfs /dev
+	mkdir -p /dev/pts /dev/shm
+	mount -t devpts -o mode=620,ptmxmode=666 devpts /dev/pts
+	mount -t tmpfs tmpfs /dev/shm
+	mount -t securityfs securityfs /sys/kernel/security
+	mount -t bpf bpf /sys/fs/bpf
+	mount -t tracefs tracefs /sys/kernel/tracing
+	mount -t cgroup2 cgroup2 /sys/fs/cgroup
+	for controller in $(cat /sys/fs/cgroup/cgroup.controllers); do
+		echo "+$controller" >/sys/fs/cgroup/cgroup.subtree_control
+	done
+	ip link set lo up
+	hostname guest
+	stty -F /dev/ttyS1 raw -echo
+	stty -F /dev/ttyS2 raw -echo
+}
 
 tell() { echo "$@" >/dev/ttyS2; }
 
@@ -43,7 +49,11 @@ terminal() {
 	tell end shell $? 0 0
 }
 
-tell ready
+if [ "$1" != jobs ]; then
+	boot
+	tell ready
+	[ ! -e /etc/systemd/system/jobs.service ] || exec /usr/lib/systemd/systemd
+fi
 . /vm/jobs
 # Sets nothing new, but waits for what is still being printed.
 stty -F /dev/ttyS1 raw -echo

@@ -14,6 +14,7 @@ use crate::{build, setup, test};
 
 mod apt;
 mod column;
+pub mod docker;
 mod guest;
 mod here;
 mod image;
@@ -52,9 +53,12 @@ pub fn run(ws: &Workspace, args: &mut Args) -> Result<ExitCode> {
         Some("run") => run_one(ws, args),
         Some("shell") => shell(ws, args),
         Some("test") => suite::run(ws, args),
+        Some("docker") => docker::run(ws, args),
         Some("fetch") => fetch(ws, args),
         Some(other) => Err(Failure::Usage(format!("vm has no {other:?}"))),
-        None => Err(Failure::Usage("vm what? run, shell, test or fetch".into())),
+        None => Err(Failure::Usage(
+            "vm what? run, shell, test, docker or fetch".into(),
+        )),
     }
 }
 
