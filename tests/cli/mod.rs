@@ -7,13 +7,12 @@
 
 mod doctor;
 mod endings;
-mod episodes;
 mod errors;
 mod filters;
 mod instructions;
 mod json;
 mod latency;
-mod live;
+pub mod live;
 mod pressure;
 mod ps;
 mod run;

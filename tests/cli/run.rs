@@ -53,7 +53,11 @@ fn a_verdict_and_the_code_of_the_command() -> Outcome {
     let victim = Victim::new("bash")?;
     let said = run(&mut victim.run(&[], STOP))?;
     assert_eq!(said.status.code(), Some(7), "{:?}", said.err);
-    assert_eq!(said.out, ["stopping"], "the command's own, and nothing else");
+    assert_eq!(
+        said.out,
+        ["stopping"],
+        "the command's own, and nothing else"
+    );
     let note = said.err();
     for words in [
         "stopped ungracefully",
@@ -114,7 +118,10 @@ fn waiting_has_an_end() -> Outcome {
     let said = run(&mut victim.run(&options, "kill -TERM $P"))?;
     let records = said.records()?;
     let episode = records.first().context("an episode")?;
-    assert_eq!((&episode["state"], &episode["ended"]), (&"open".into(), &Value::Null));
+    assert_eq!(
+        (&episode["state"], &episode["ended"]),
+        (&"open".into(), &Value::Null)
+    );
     assert_eq!(episode["diagnoses"][0]["id"], "PID1_NO_HANDLER");
     Ok(())
 }

@@ -1,8 +1,8 @@
 //! Inits that end before the others: the kernel kills these, unheard.
 
+use super::Finding;
 use super::late::package_manager;
 use super::lost::is_a_shell;
-use super::Finding;
 use crate::episode::{story::Story, words};
 
 /// PID 1 ended by itself, and these had a SIGTERM handler that never ran.

@@ -125,7 +125,11 @@ pub fn threads(story: &Story) -> Option<Finding> {
             && hop.reason == Reason::DefaultTerminate
             && story.exit_signal() == Some(hop.signal.number)
     };
-    let hop = story.stops.iter().find(ended_it).filter(|_| story.is_init)?;
+    let hop = story
+        .stops
+        .iter()
+        .find(ended_it)
+        .filter(|_| story.is_init)?;
     let text = format!(
         "{} has no handler for {}, and was ended by it all the same",
         words::process(&story.main),
@@ -250,8 +254,7 @@ pub fn kubelet(story: &Story) -> Option<Finding> {
     let text = format!(
         "why the container of pod {pod} had to end (its deletion, a probe, an eviction) the kernel cannot tell"
     );
-    Some(
-        Finding::new(text, [kill.reference()])
-            .uncertain("only the kubelet's events tell a liveness failure from an eviction or a deletion"),
-    )
+    Some(Finding::new(text, [kill.reference()]).uncertain(
+        "only the kubelet's events tell a liveness failure from an eviction or a deletion",
+    ))
 }

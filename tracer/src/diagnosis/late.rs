@@ -50,9 +50,13 @@ fn kept(story: &Story) -> Option<&Hop> {
 }
 
 pub fn package_manager(story: &Story) -> Option<Finding> {
-    let own_kill = story.members.iter().chain(story.forwards.iter()).find(|hop| {
-        hop.signal.number == SIGKILL && hop.is_by_process() && is_manager(&hop.sender.process)
-    });
+    let own_kill = story
+        .members
+        .iter()
+        .chain(story.forwards.iter())
+        .find(|hop| {
+            hop.signal.number == SIGKILL && hop.is_by_process() && is_manager(&hop.sender.process)
+        });
     if let Some(kill) = own_kill {
         let text = format!(
             "{} sent SIGKILL to {}",
@@ -66,9 +70,8 @@ pub fn package_manager(story: &Story) -> Option<Finding> {
     let last = story.passed_on().find(|hop| is_manager(&hop.target));
     let hop = match last {
         Some(hop) => hop,
-        None => taken(story).filter(|_| {
-            is_manager(&story.main) && story.passed_on().next().is_none()
-        })?,
+        None => taken(story)
+            .filter(|_| is_manager(&story.main) && story.passed_on().next().is_none())?,
     };
     let passes_on = story
         .members
@@ -124,8 +127,7 @@ pub fn no_exit(story: &Story) -> Option<Finding> {
     let own = || kept(story).filter(|_| trap(story).is_none() && consumed(story).is_none());
     let waits = || {
         // All whom it was passed on to are gone, and yet PID 1 stays.
-        let all_gone = story.passed_on().next().is_some()
-            && story.passed_on().all(is_gone);
+        let all_gone = story.passed_on().next().is_some() && story.passed_on().all(is_gone);
         taken(story).filter(|_| all_gone)
     };
     let hop = child.or_else(own).or_else(waits)?;
@@ -154,7 +156,10 @@ fn waiting(story: &Story, reason: Reason) -> Option<&Hop> {
 }
 
 pub fn frozen_v1(story: &Story) -> Option<Finding> {
-    let kill = story.kill.as_ref().filter(|kill| kill.frozen == Some(true))?;
+    let kill = story
+        .kill
+        .as_ref()
+        .filter(|kill| kill.frozen == Some(true))?;
     let text = format!(
         "{} is frozen and has not taken its SIGKILL",
         words::process(&story.main)

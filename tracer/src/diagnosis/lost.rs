@@ -61,7 +61,7 @@ fn has_others(story: &Story) -> bool {
 
 fn and_then(story: &Story) -> String {
     match (&story.kill, story.grace_ns()) {
-        (Some(_), Some(grace)) => format!(", and {} went by in vain", duration(grace)),
+        (Some(_), Some(grace)) => format!("; {} went by in vain", duration(grace)),
         _ => String::new(),
     }
 }
@@ -121,9 +121,10 @@ pub fn startup_race(story: &Story) -> Option<Finding> {
             && later.disposition == Some(Disposition::Handler)
     };
     let handled = story.stops.iter().find(is_later);
-    let at_kill = story.kill.as_ref().filter(|kill| {
-        hop.signal.number == SIGTERM && kill.sigterm == Some(Disposition::Handler)
-    });
+    let at_kill = story
+        .kill
+        .as_ref()
+        .filter(|kill| hop.signal.number == SIGTERM && kill.sigterm == Some(Disposition::Handler));
     let proof = handled.or(at_kill)?;
     let text = format!(
         "{}: {} was {} old and had no handler yet; later it had one",
@@ -157,12 +158,10 @@ pub fn wrong_signal(story: &Story) -> Option<Finding> {
             "{}: {main} has no handler for it, but one for SIGTERM",
             dropped(hop)
         );
-        return Some(
-            Finding::new(text, story.evidence(hop)).fix(format!(
-                "Stop it with SIGTERM: STOPSIGNAL is {} in the image or in the command that ran it.",
-                hop.signal.name
-            )),
-        );
+        return Some(Finding::new(text, story.evidence(hop)).fix(format!(
+            "Stop it with SIGTERM: STOPSIGNAL is {} in the image or in the command that ran it.",
+            hop.signal.name
+        )));
     }
     (hop.signal.number >= SIGRTMIN).then(|| {
         let text = format!(
@@ -214,10 +213,7 @@ pub fn reraise(story: &Story) -> Option<Finding> {
         stop.signal.name,
         and_then(story)
     );
-    Some(Finding::new(
-        text,
-        [stop.reference(), again.reference()],
-    ))
+    Some(Finding::new(text, [stop.reference(), again.reference()]))
 }
 
 /// Who was to end at last: PID 1, or whom it passed the signal on to.
@@ -245,7 +241,10 @@ pub fn blocked(story: &Story) -> Option<Finding> {
     let waits = |hop: &&Hop| hop.reason == Reason::Blocked && hop.taken.is_none();
     let hop = addressees(story).find(waits)?;
     // What passes it on has taken it, by signalfd or between two sigwaits.
-    let is_main = story.stops.iter().any(|stop| stop.when.mono_ns == hop.when.mono_ns);
+    let is_main = story
+        .stops
+        .iter()
+        .any(|stop| stop.when.mono_ns == hop.when.mono_ns);
     if is_main && story.passed_on().next().is_some() {
         return None;
     }

@@ -13,9 +13,7 @@ use crate::episode::{
 fn leftover(story: &Story) -> Option<&Hop> {
     let exit = story.exit.as_ref().filter(|_| !story.is_init)?;
     story.members.iter().find(|hop| {
-        hop.signal.number == SIGKILL
-            && hop.is_by_runtime()
-            && hop.when.mono_ns >= exit.when.mono_ns
+        hop.signal.number == SIGKILL && hop.is_by_runtime() && hop.when.mono_ns >= exit.when.mono_ns
     })
 }
 

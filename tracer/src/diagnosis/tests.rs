@@ -111,7 +111,12 @@ fn a_healthy_stop_has_none() {
     assert!(!episodes(&pause)[0].ungraceful);
     // Ctrl-C at the prompt of a shell.
     let prompt = Tape::new("bash")
-        .signal(2, From::Of(Kind::Tty), 1, (Outcome::Queued, Reason::Handler))
+        .signal(
+            2,
+            From::Of(Kind::Tty),
+            1,
+            (Outcome::Queued, Reason::Handler),
+        )
         .taken(2, 1, (Outcome::Handled, Reason::Handler));
     assert_eq!(episodes(&prompt), []);
 }

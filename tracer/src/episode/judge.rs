@@ -56,7 +56,12 @@ pub fn ending(story: &Story) -> Ending {
     match &exit.signal {
         None => Ending::Exited,
         Some(signal) if signal.number == SIGKILL => Ending::Killed,
-        Some(signal) if story.stops.iter().any(|hop| is_default_end(hop, signal.number)) => {
+        Some(signal)
+            if story
+                .stops
+                .iter()
+                .any(|hop| is_default_end(hop, signal.number)) =>
+        {
             Ending::Exited
         }
         Some(_) => Ending::Crashed,

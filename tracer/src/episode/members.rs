@@ -86,16 +86,15 @@ impl Episodes {
         let Some(entry) = self.of(process) else {
             return;
         };
-        let hop = Hop::new(r);
-        let is_by_main = hop.is_by_process() && key(&r.sender.process) == key(&entry.story.main);
-        let is_news = entry.phase != Phase::Dormant && hop.outcome != Outcome::Failed;
-        if is_news {
-            let text = words::hop(&hop);
-            entry.story.note(hop.reference(), false, text);
+        if entry.phase == Phase::Dormant || r.outcome == Outcome::Failed {
+            return;
         }
-        if is_by_main {
+        let hop = Hop::new(r);
+        let text = words::hop(&hop);
+        entry.story.note(hop.reference(), false, text);
+        if hop.is_by_process() && key(&r.sender.process) == key(&entry.story.main) {
             entry.story.forward(hop);
-        } else if is_news {
+        } else {
             entry.story.member(hop);
         }
     }
@@ -197,7 +196,8 @@ impl Story {
         let sig = self.first_stop().map_or(0, |stop| stop.signal.number);
         self.forwards.iter().filter(move |hop| {
             hop.when.mono_ns >= after
-                && (hop.signal.number == sig || hop.signal.number == tracer_common::signals::SIGTERM)
+                && (hop.signal.number == sig
+                    || hop.signal.number == tracer_common::signals::SIGTERM)
         })
     }
 }

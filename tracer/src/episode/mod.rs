@@ -13,7 +13,7 @@
 
 use std::collections::HashMap;
 
-use tracer_common::signals::{self, SIGINT, SIGKILL, SIGPIPE, SIGQUIT, SIGWINCH, SIGXCPU};
+use tracer_common::signals::{self, SIGABRT, SIGINT, SIGKILL, SIGPIPE, SIGQUIT, SIGWINCH, SIGXCPU};
 
 use crate::decide::{Outcome, Reason, sender::Kind};
 use crate::record::{
@@ -59,7 +59,15 @@ const PERHAPS_NS: u64 = 600 * SECOND;
 pub const LIMIT: usize = 512;
 
 /// Filters under which a stream still has all that an episode is made of.
-const HARMLESS: [&str; 5] = ["--container", "--host", "--all", "--pod", "--image"];
+const HARMLESS: [&str; 7] = [
+    "--container",
+    "--runtime",
+    "--pod",
+    "--namespace",
+    "--host",
+    "--all",
+    "--no-names",
+];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
@@ -391,8 +399,7 @@ impl Episodes {
         let sig = r.signal.number;
         let by_process = r.sender.kind == Kind::Process;
         if r.target.is_global_init
-            || (signals::contains(signals::DEFAULT_IGNORE, sig)
-                && !(sig == SIGWINCH && by_process))
+            || (signals::contains(signals::DEFAULT_IGNORE, sig) && !(sig == SIGWINCH && by_process))
         {
             return;
         }
@@ -411,6 +418,14 @@ impl Episodes {
 
     fn to_main(&mut self, r: &Signal) {
         let process = &r.target.process;
+        let sig = r.signal.number;
+        let is_by_itself = r.sender.kind == Kind::Process
+            && (r.sender.process.pid, r.sender.process.start_ns) == (process.pid, process.start_ns);
+        // Most of what an init gets has nothing to do with its end.
+        let is_other = r.sender.kind == Kind::Process && judge::meaning(r) == Meaning::Other;
+        if is_other && sig != SIGKILL && sig != SIGABRT && r.reason != Reason::CoreDumping {
+            return;
+        }
         let Some(entry) = self.entry(
             process,
             r.target.is_init,
@@ -419,9 +434,6 @@ impl Episodes {
         ) else {
             return;
         };
-        let sig = r.signal.number;
-        let is_by_itself = r.sender.kind == Kind::Process
-            && (r.sender.process.pid, r.sender.process.start_ns) == (process.pid, process.start_ns);
         let is_protected = r.reason == Reason::UnkillableInit;
         let hop = Hop::new(r);
         match (r.sender.kind, sig) {
@@ -439,7 +451,7 @@ impl Episodes {
                 entry.killed(hop);
             }
             _ if is_by_itself => {
-                if !entry.story.stops.is_empty() {
+                if !entry.story.stops.is_empty() || sig == SIGABRT {
                     entry.note_hop(&hop);
                 }
                 entry.story.to_itself(hop);
@@ -479,9 +491,7 @@ impl Episodes {
             reason: r.reason,
         };
         let sig = r.signal.number;
-        entry
-            .story
-            .taken(r.generated_mono_ns, sig, process, taken);
+        entry.story.taken(r.generated_mono_ns, sig, process, taken);
         if let Some(perhaps) = &mut entry.perhaps
             && is_main
             && r.generated_mono_ns == Some(perhaps.when.mono_ns)
@@ -499,10 +509,18 @@ impl Episodes {
                 words::process(process)
             );
             entry.story.lost_at_dequeue(r.when, signal);
-            entry.story.note(reference(r.when, Referred::Deliver), false, text);
+            entry
+                .story
+                .note(reference(r.when, Referred::Deliver), false, text);
         } else if is_main && r.outcome == Outcome::Handled && entry.phase != Phase::Dormant {
-            let text = format!("a handler of {} takes {}", words::process(process), r.signal.name);
-            entry.story.note(reference(r.when, Referred::Deliver), false, text);
+            let text = format!(
+                "a handler of {} takes {}",
+                words::process(process),
+                r.signal.name
+            );
+            entry
+                .story
+                .note(reference(r.when, Referred::Deliver), false, text);
         }
     }
 
@@ -535,9 +553,7 @@ impl Episodes {
         }
         entry.story.exit.get_or_insert(exited);
         if ends_here {
-            entry.phase = Phase::Over {
-                at: r.when.mono_ns,
-            };
+            entry.phase = Phase::Over { at: r.when.mono_ns };
         }
         self.wake_at(own);
     }
@@ -557,7 +573,9 @@ impl Episodes {
                     "its PID namespace ends, and takes {} along",
                     words::processes(count)
                 );
-                entry.story.note(reference(r.when, Referred::Zap), true, text);
+                entry
+                    .story
+                    .note(reference(r.when, Referred::Zap), true, text);
                 entry.dying(r.when);
                 if !matches!(entry.phase, Phase::Over { .. }) {
                     entry.phase = Phase::Dying {
@@ -571,10 +589,10 @@ impl Episodes {
                     zap.duration_ns = r.duration_ns;
                 }
                 let text = "its PID namespace has ended".to_owned();
-                entry.story.note(reference(r.when, Referred::Zap), true, text);
-                entry.phase = Phase::Over {
-                    at: r.when.mono_ns,
-                };
+                entry
+                    .story
+                    .note(reference(r.when, Referred::Zap), true, text);
+                entry.phase = Phase::Over { at: r.when.mono_ns };
             }
         }
         self.wake_at(own);
@@ -592,7 +610,11 @@ impl Entry {
             self.restart(hop.when);
         }
         let is_outside = hop.is_by_process() && !hop.is_from_inside();
-        let quiet = if is_outside { QUIET_NS } else { QUIET_INSIDE_NS };
+        let quiet = if is_outside {
+            QUIET_NS
+        } else {
+            QUIET_INSIDE_NS
+        };
         self.quiet = if self.phase == Phase::Open {
             self.quiet.max(quiet)
         } else {
@@ -603,6 +625,12 @@ impl Entry {
     }
 
     fn asked(&mut self, hop: Hop) {
+        let since = |stop: &Hop| hop.when.mono_ns.saturating_sub(stop.when.mono_ns);
+        let is_old = |stop: &Hop| since(stop) > LONGEST_GRACE_NS;
+        if self.story.first_stop().is_some_and(is_old) && self.phase == Phase::Open {
+            // Asked again and again, and always handled.
+            self.restart(hop.when);
+        }
         self.attempt(&hop);
         self.story.stop(hop);
     }

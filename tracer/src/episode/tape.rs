@@ -145,14 +145,23 @@ impl Tape {
         let by = |process, role| of(Kind::Process, process, role);
         match from {
             From::Runtime => (
-                by(Self::outside("runc", 900), Some(("runtime", "docker (runc)"))),
+                by(
+                    Self::outside("runc", 900),
+                    Some(("runtime", "docker (runc)")),
+                ),
                 Relation::Ancestor,
             ),
             From::Host => (by(Self::outside("bash", 901), None), Relation::Ancestor),
             From::Neighbour => {
                 let mut process = Self::outside("neighbour", 902);
                 (process.ns_level, process.pid_ns) = (Some(1), Some(77));
-                (by(process, Some(("other_container", "neighbour, in container db"))), Relation::Unrelated)
+                (
+                    by(
+                        process,
+                        Some(("other_container", "neighbour, in container db")),
+                    ),
+                    Relation::Unrelated,
+                )
             }
             From::Member(member) => (by(self.process(member), None), Relation::Same),
             From::Of(Kind::Zap) => (of(Kind::Zap, self.process(1), None), Relation::Same),
@@ -161,13 +170,7 @@ impl Tape {
     }
 
     /// A signal, 0.1 ms after the record before it.
-    pub fn signal(
-        self,
-        sig: u32,
-        from: From,
-        to: u32,
-        fate: (Outcome, Reason),
-    ) -> Self {
+    pub fn signal(self, sig: u32, from: From, to: u32, fate: (Outcome, Reason)) -> Self {
         self.signal_with(sig, from, to, fate, |_| {})
     }
 
@@ -305,7 +308,12 @@ impl Tape {
     /// The zap begins. `(member, had a SIGTERM handler, saw a SIGTERM)`
     pub fn zaps(mut self, victims: &[(u32, bool, bool)]) -> Self {
         for (member, ..) in victims {
-            self = self.signal(9, From::Of(Kind::Zap), *member, (Outcome::Fatal, Reason::Kill));
+            self = self.signal(
+                9,
+                From::Of(Kind::Zap),
+                *member,
+                (Outcome::Fatal, Reason::Kill),
+            );
         }
         let killed = victims
             .iter()

@@ -22,7 +22,10 @@ fn a_stop_is_told_once_it_is_over() {
     for record in &tape.records {
         episodes.take(record, &mut told);
     }
-    assert!(told.is_empty(), "not before the last record had time to come");
+    assert!(
+        told.is_empty(),
+        "not before the last record had time to come"
+    );
     assert!(!episodes.is_waiting());
     let due = episodes.due().expect("something to tell");
     episodes.tick(due, &mut told);
@@ -40,12 +43,7 @@ fn a_stop_is_told_once_it_is_over() {
 fn a_reload_is_nobodys_end() {
     let hup = Tape::new("nginx").handled(1, From::Runtime, 1);
     assert!(stories(hup).is_empty());
-    let child = Tape::new("nginx").signal(
-        9,
-        From::Member(1),
-        2,
-        (Outcome::Fatal, Reason::Kill),
-    );
+    let child = Tape::new("nginx").signal(9, From::Member(1), 2, (Outcome::Fatal, Reason::Kill));
     assert!(stories(child).is_empty());
     let leaves_nobody = Tape::new("job").exits(1, 0).zaps(&[]).zapped();
     assert!(stories(leaves_nobody).is_empty());
@@ -163,7 +161,10 @@ fn an_oom_kill_of_a_member_is_told_with_an_init_that_was_never_seen() {
     );
     let told = stories(tape.clone());
     assert_eq!(told.len(), 1);
-    assert_eq!((told[0].state, told[0].main.pid), (State::LivesOn, Some(31_150)));
+    assert_eq!(
+        (told[0].state, told[0].main.pid),
+        (State::LivesOn, Some(31_150))
+    );
     // Its init is adopted where it shows up.
     let dies = tape.exits(1, 1).zaps(&[]).zapped();
     let told = stories(dies);

@@ -150,7 +150,11 @@ fn reboot() {
             .dies_with(&[])
     };
     assert_eq!(ids(kill(false)), ["REBOOT_IN_NS"]);
-    assert_eq!(ids(kill(true)), [""; 0], "a tracer that ended, with EXITKILL");
+    assert_eq!(
+        ids(kill(true)),
+        [""; 0],
+        "a tracer that ended, with EXITKILL"
+    );
 }
 
 #[test]
@@ -209,7 +213,12 @@ fn seccomp() {
 fn slow_core() {
     let tape = Tape::new("app")
         .signal(11, From::Of(Kind::Fault), 1, FAULT)
-        .signal(15, From::Runtime, 1, (Outcome::Dropped, Reason::CoreDumping))
+        .signal(
+            15,
+            From::Runtime,
+            1,
+            (Outcome::Dropped, Reason::CoreDumping),
+        )
         .at(64_000)
         .dies(1, 11)
         .zaps(&[])

@@ -145,7 +145,10 @@ fn nothing_is_made_up_of_nonsense() {
             };
             told += 1;
             for sender in episode.stop_sender.iter().chain(&episode.kill_sender) {
-                assert!(senders.contains(&identity(sender)), "seed {seed}: {sender:?}");
+                assert!(
+                    senders.contains(&identity(sender)),
+                    "seed {seed}: {sender:?}"
+                );
             }
             let evidence = episode.diagnoses.iter().flat_map(|d| &d.evidence);
             let timeline = episode.timeline.iter().map(|entry| &entry.reference);

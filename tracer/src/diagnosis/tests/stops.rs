@@ -93,9 +93,12 @@ fn blocked() {
     let episode = episodes(&one).pop().expect("one");
     assert_eq!(episode.diagnoses[0].id, "SIG_BLOCKED");
     assert!(!episode.diagnoses[0].complete, "it may have been read");
-    let two = Tape::new("app")
-        .signal(15, From::Runtime, 1, WAITS)
-        .signal(15, From::Runtime, 1, (Outcome::Coalesced, Reason::AlreadyPending));
+    let two = Tape::new("app").signal(15, From::Runtime, 1, WAITS).signal(
+        15,
+        From::Runtime,
+        1,
+        (Outcome::Coalesced, Reason::AlreadyPending),
+    );
     let episode = episodes(&killed(two, &[])).pop().expect("one");
     assert!(episode.diagnoses[0].complete && episode.complete);
     // An init between two sigwaits takes it all the same.
@@ -112,9 +115,10 @@ fn blocked() {
 
 #[test]
 fn reraise() {
-    let plain = Tape::new("node")
-        .handled(15, From::Runtime, 1)
-        .signal(15, From::Member(1), 1, DROPPED);
+    let plain =
+        Tape::new("node")
+            .handled(15, From::Runtime, 1)
+            .signal(15, From::Member(1), 1, DROPPED);
     assert_eq!(
         ids(killed(plain, &[])),
         ["RERAISE_DROPPED", "GRACE_EXPIRED_KILL"]
@@ -168,9 +172,15 @@ fn no_exit() {
         .signal(15, From::Runtime, 1, (Outcome::Queued, Reason::Sigwait))
         .handled(15, From::Member(1), 2);
     let child = killed(child, &[(2, true, true)]);
-    assert_eq!(ids(child.clone()), ["HANDLER_NO_EXIT", "GRACE_EXPIRED_KILL"]);
+    assert_eq!(
+        ids(child.clone()),
+        ["HANDLER_NO_EXIT", "GRACE_EXPIRED_KILL"]
+    );
     let text = paragraph(&child);
-    assert!(text.contains("server (pid 31151) handled SIGTERM"), "{text}");
+    assert!(
+        text.contains("server (pid 31151) handled SIGTERM"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -186,9 +196,12 @@ fn trap() {
 
 #[test]
 fn consumed() {
-    let tape = Tape::new("init")
-        .named(2, "server")
-        .signal(15, From::Runtime, 1, (Outcome::Queued, Reason::Sigwait));
+    let tape = Tape::new("init").named(2, "server").signal(
+        15,
+        From::Runtime,
+        1,
+        (Outcome::Queued, Reason::Sigwait),
+    );
     assert_eq!(
         ids(killed(tape, &[(2, true, false)])),
         ["CONSUMED_NOT_FORWARDED", "GRACE_EXPIRED_KILL"]

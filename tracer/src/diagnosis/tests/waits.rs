@@ -40,7 +40,10 @@ fn stuck_frozen() {
 
 #[test]
 fn stuck_uninterruptible() {
-    let ids = stuck(|tape| tape.zaps(&[(2, false, false), (3, false, false)]).dies(3, 9));
+    let ids = stuck(|tape| {
+        tape.zaps(&[(2, false, false), (3, false, false)])
+            .dies(3, 9)
+    });
     assert_eq!(ids, ["ZAP_WAIT_DSTATE"]);
 }
 
@@ -79,10 +82,7 @@ fn frozen_v1() {
 #[test]
 fn frozen_v2() {
     let tape = Tape::new("app").signal(15, From::Runtime, 1, (Outcome::Queued, Reason::Frozen));
-    assert_eq!(
-        ids(killed(tape, &[])),
-        ["FROZEN_V2", "GRACE_EXPIRED_KILL"]
-    );
+    assert_eq!(ids(killed(tape, &[])), ["FROZEN_V2", "GRACE_EXPIRED_KILL"]);
 }
 
 #[test]
