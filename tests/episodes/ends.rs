@@ -228,6 +228,8 @@ fn a_thread_that_does_not_block() -> Outcome {
         if stage.init.fate(SOON)?.is_dead() {
             return stage.is_reaped();
         }
+        // It is the other thread that takes it, in its own time.
+        std::thread::sleep(slow(Duration::from_millis(100)));
         Ok(())
     })?;
     // A patched kernel drops it when it is taken.

@@ -21,6 +21,7 @@ mod harness {
 mod others;
 mod pods;
 mod said;
+mod verdicts;
 
 type Outcome = anyhow::Result<()>;
 

@@ -14,12 +14,12 @@ use crate::record::{Process, Signal};
 /// Victims whose exit is awaited at one time.
 const AWAITED: usize = 16_384;
 
-/// Whether a runtime signals the main process of a container that is no init:
-/// one in a shared PID namespace or in the host's.
+/// Whether a runtime, or the OOM killer, signals the main process of a container
+/// that is no init: one in a shared PID namespace or in the host's.
 pub fn is_shared_main(r: &Signal) -> bool {
     let process = &r.target.process;
     let container = process.container.as_ref();
-    r.sender.role == Some("runtime")
+    (r.sender.role == Some("runtime") || r.sender.kind == Kind::Oom)
         && process.ns_pid != Some(1)
         && process.pid.is_some()
         && container.is_some_and(|c| c.id.is_some() && c.init_pid == process.pid)

@@ -370,7 +370,7 @@ impl Episodes {
             story.container = Some(container.clone());
         }
         if main.comm.is_some() && story.exit.is_none() && main.tid == main.pid {
-            story.main = main.clone();
+            (story.main, story.is_init) = (main.clone(), is_init);
         }
         Some(entry)
     }
