@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::cgroup::OwnCgroup;
 use super::live::Live;
 use super::story::{Story, of_type, stray};
 
@@ -198,49 +199,12 @@ fn everything() -> Outcome {
     Ok(())
 }
 
-/// A cgroup of the test's own in the unified hierarchy, gone with it.
-struct OwnCgroup(std::path::PathBuf);
-
-impl OwnCgroup {
-    fn new() -> anyhow::Result<Self> {
-        let mounts = std::fs::read_to_string("/proc/self/mounts")?;
-        let root = mounts
-            .lines()
-            .map(|line| line.split(' ').collect::<Vec<_>>())
-            .find(|fields| fields.get(2) == Some(&"cgroup2"))
-            .and_then(|fields| fields.get(1).copied())
-            .ok_or_else(|| anyhow::anyhow!("no cgroup2 is mounted"))?;
-        let path = std::path::Path::new(root).join(format!("sigwhy-cli-{}", std::process::id()));
-        std::fs::create_dir(&path)?;
-        Ok(Self(path))
-    }
-
-    fn admit(&self, pid: i32) -> anyhow::Result<()> {
-        Ok(std::fs::write(
-            self.0.join("cgroup.procs"),
-            pid.to_string(),
-        )?)
-    }
-}
-
-impl Drop for OwnCgroup {
-    fn drop(&mut self) {
-        // Empty only once its last process is reaped.
-        for _ in 0..100 {
-            if std::fs::remove_dir(&self.0).is_ok() {
-                return;
-            }
-            std::thread::sleep(std::time::Duration::from_millis(20));
-        }
-    }
-}
-
 #[test]
 fn by_cgroup() -> Outcome {
-    let cgroup = OwnCgroup::new()?;
+    let cgroup = OwnCgroup::new("sigwhy-cli")?;
     let story = Story::new("cli-cg")?;
-    cgroup.admit(story.neighbour.pid())?;
-    let live = Live::json(["--cgroup".as_ref(), cgroup.0.as_os_str()])?;
+    cgroup.admit(&story.neighbour)?;
+    let live = Live::json(["--cgroup".as_ref(), cgroup.path().as_os_str()])?;
     story.tell()?;
     story.finish()?;
     let records = live.records()?;

@@ -5,6 +5,7 @@
 //! test looks for the records of its own processes, and holds ALL records to
 //! the filter that it has set.
 
+mod cgroup;
 mod doctor;
 mod endings;
 mod errors;
@@ -13,6 +14,7 @@ mod instructions;
 mod json;
 mod latency;
 pub mod live;
+mod names;
 mod pressure;
 mod ps;
 mod run;

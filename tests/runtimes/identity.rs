@@ -4,11 +4,6 @@ use serde_json::Value;
 
 use super::engine::Container;
 
-/// The host's PID namespace (`PROC_PID_INIT_INO`). A container that was started in
-/// it is told as the host's for now: signals among processes of the host are
-/// recorded without their cgroups.
-const HOST_PID_NS: u64 = 0xEFFF_FFFC;
-
 /// What a record's `container` must be; `None` is not asked for.
 #[derive(Debug, Clone, Default)]
 pub struct Identity {
@@ -23,10 +18,6 @@ pub struct Identity {
 /// Fails unless `container`, a field of a record, tells of this one.
 pub fn hold(told: &Value, container: &Container) {
     let is = &container.is;
-    if container.pid_ns == HOST_PID_NS {
-        assert!(told.is_null(), "{told}");
-        return;
-    }
     assert_eq!(told["runtime"], is.runtime, "{told}");
     assert_eq!(told["id"], *is.id, "{told}");
     assert_eq!(told["pid_ns"], container.pid_ns, "{told}");

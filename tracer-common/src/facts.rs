@@ -33,6 +33,8 @@ pub mod kind {
     pub const OOM: u16 = 7;
     /// [`super::CgroupMkdir`]
     pub const CGROUP_MKDIR: u16 = 8;
+    /// [`super::CgroupRmdir`]
+    pub const CGROUP_RMDIR: u16 = 9;
 }
 
 /// What `info` was at `signal_generate`: the kernel passes two magic values
@@ -311,6 +313,18 @@ pub struct CgroupMkdir {
     pub path: [u8; CGROUP_PATH_LEN],
 }
 
+/// A cgroup was removed (`cgroup:cgroup_rmdir`), in any hierarchy.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CgroupRmdir {
+    pub header: Header,
+    /// As in [`Cgroups`].
+    pub id: u64,
+    /// Id of the hierarchy, as in `/proc/cgroups`; 0 is cgroup v2.
+    pub hierarchy: u32,
+    pub _pad: u32,
+}
+
 /// Hooks that count, the index into the counters map.
 pub mod hook {
     pub const SIGNAL_GENERATE: u32 = 0;
@@ -322,8 +336,9 @@ pub mod hook {
     pub const ZAP_LEAVE: u32 = 6;
     pub const MARK_VICTIM: u32 = 7;
     pub const CGROUP_MKDIR: u32 = 8;
+    pub const CGROUP_RMDIR: u32 = 9;
     /// How many there are.
-    pub const COUNT: u32 = 9;
+    pub const COUNT: u32 = 10;
 }
 
 /// Per-processor counters of one hook. `seen == filtered + submitted + ring_full`.
@@ -359,5 +374,6 @@ record!(
     Zap = 168,
     Oom = 24,
     CgroupMkdir = 544,
+    CgroupRmdir = 32,
     Counters = 32,
 );

@@ -40,6 +40,13 @@ pub mod gate {
     pub const GROUP_DEAD_ARG: u32 = 1 << 6;
     /// `oom:mark_victim` passes a task, not a pid number.
     pub const OOM_TASK_ARG: u32 = 1 << 7;
+    /// Targets were asked for by what their containers are called: nothing of the
+    /// host, and nothing that is in the `UNWANTED` map.
+    pub const NAMED: u32 = 1 << 9;
+    /// Senders were asked for so: none of the host.
+    pub const SENDERS_NAMED: u32 = 1 << 10;
+    /// Consult the `HOSTED` map once it has entries.
+    pub const HOSTED: u32 = 1 << 11;
 }
 
 /// `FILTER_PIDS` value bit: the pid is wanted as target.

@@ -4,13 +4,17 @@
 //! nobody asked for out of the rings.
 
 use tracer_common::{
+    filters::{self, HOSTED_V1, HOSTED_V2},
     globals::{WANT_SENDER, WANT_TARGET, gate},
     signals,
 };
 
 use crate::{
-    kernel::{Pid, Read},
-    maps::{self, FILTER_CGROUPS, FILTER_PID_NS, FILTER_PIDS, RESULT_SET, SIGNAL_SET},
+    kernel::{Pid, Read, Task},
+    maps::{
+        self, FILTER_CGROUPS, FILTER_PID_NS, FILTER_PIDS, HOSTED, HOSTED_COUNT, RESULT_SET,
+        SIGNAL_SET, UNWANTED,
+    },
 };
 
 /// Whether the signal itself is wanted.
@@ -25,28 +29,73 @@ pub fn wants_result(result: u32) -> bool {
     RESULT_SET.load() & (1 << (result & 31)) != 0
 }
 
-/// Where a sender is, for a target's filters.
-#[derive(Clone, Copy)]
-pub struct From {
+/// A process at one end of an event, as far as filters look at it.
+pub struct End<R> {
+    task: Task<R>,
+    pub pid: Pid<R>,
+    /// 0 is the host.
     pub level: u32,
-    pub tgid: u32,
+    /// In a container nevertheless, one that was started in the host's namespace.
+    is_hosted: bool,
+}
+
+impl<R> Clone for End<R> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<R> Copy for End<R> {}
+
+impl<R: Read> End<R> {
+    #[inline(always)]
+    pub fn new(task: Task<R>) -> Self {
+        let pid = task.pid();
+        let level = pid.level();
+        Self {
+            task,
+            pid,
+            level,
+            is_hosted: level == 0 && is_hosted(task),
+        }
+    }
+
+    #[inline(always)]
+    pub fn is_in_container(self) -> bool {
+        self.level > 0 || self.is_hosted
+    }
+}
+
+/// Whether a task of the host's PID namespace is in a container's cgroup. Costs one
+/// load where there is no such container.
+#[inline(always)]
+fn is_hosted<R: Read>(task: Task<R>) -> bool {
+    if !maps::gate(gate::HOSTED) || HOSTED_COUNT.get(0).is_none_or(|count| *count == 0) {
+        return false;
+    }
+    let cgroups = task.cgroups();
+    // SAFETY: the values are plain bytes that the loader may change at any time.
+    unsafe {
+        HOSTED
+            .get(&cgroups.v2)
+            .is_some_and(|of| of & HOSTED_V2 != 0)
+            || HOSTED
+                .get(&cgroups.v1)
+                .is_some_and(|of| of & HOSTED_V1 != 0)
+    }
 }
 
 /// Whether a target is wanted, given its place; a delivery and an exit have no
 /// sender.
 #[inline(always)]
-pub fn wants_target<R: Read>(
-    pid: Pid<R>,
-    level: u32,
-    is_init: bool,
-    tgid: u32,
-    sender: Option<From>,
-) -> bool {
+pub fn wants_target<R: Read>(target: End<R>, is_init: bool, sender: Option<End<R>>) -> bool {
     let from_host = match sender {
-        Some(sender) => sender.level == 0,
+        Some(sender) => !sender.is_in_container(),
         None => true,
     };
-    if level == 0 && from_host && !maps::gate(gate::HOST) {
+    if !target.is_in_container() && from_host && !maps::gate(gate::HOST) {
+        return false;
+    }
+    if maps::gate(gate::SENDERS_NAMED) && sender.is_some() && from_host {
         return false;
     }
     if maps::gate(gate::INITS_ONLY) && !is_init {
@@ -56,29 +105,46 @@ pub fn wants_target<R: Read>(
         Some(_) => maps::gate(gate::PIDS),
         None => maps::gate(gate::TARGET_PIDS),
     };
-    if by_pid && !wants_pids(tgid, sender) {
+    if by_pid && !wants_pids(target.task.tgid(), sender) {
         return false;
     }
     if maps::gate(gate::PID_NS) {
-        let inum = pid.inum(level);
+        let inum = target.pid.inum(target.level);
         // SAFETY: the value is a plain byte that the loader may change at any time.
         if unsafe { FILTER_PID_NS.get(&inum) }.is_none() {
             return false;
         }
     }
-    true
+    !maps::gate(gate::NAMED) || (target.is_in_container() && !is_unwanted(target))
+}
+
+/// Whether the reader knows this target's container and nobody asked for it. What
+/// it has not seen yet is never unwanted.
+#[inline(always)]
+fn is_unwanted<R: Read>(target: End<R>) -> bool {
+    let cgroups = target.task.cgroups();
+    let place = filters::place(cgroups.v2, cgroups.v1, target.pid.inum(target.level));
+    // SAFETY: the value is copied at once. Should it be another entry's by now, it
+    // is another init's.
+    let Some(known) = (unsafe { UNWANTED.get(&place) }).copied() else {
+        return false;
+    };
+    // Another init, or the same by a new name, is another question.
+    let init = target.pid.init_is(target.level);
+    (known[0] ^ init[0]) | (known[1] ^ init[1]) | (known[2] ^ init[2]) == 0
 }
 
 #[inline(always)]
-fn wants_pids(target: u32, sender: Option<From>) -> bool {
+fn wants_pids<R: Read>(target: u32, sender: Option<End<R>>) -> bool {
     // SAFETY: the value is a plain byte that the loader may change at any time.
     if unsafe { FILTER_PIDS.get(&target) }.is_some_and(|want| want & WANT_TARGET != 0) {
         return true;
     }
     match sender {
-        Some(From { tgid, .. }) => {
+        Some(sender) => {
             // SAFETY: as above.
-            unsafe { FILTER_PIDS.get(&tgid) }.is_some_and(|want| want & WANT_SENDER != 0)
+            unsafe { FILTER_PIDS.get(&sender.task.tgid()) }
+                .is_some_and(|want| want & WANT_SENDER != 0)
         }
         None => false,
     }

@@ -3,10 +3,11 @@
 use aya_ebpf::{
     Global,
     macros::map,
-    maps::{Array, HashMap, PerCpuArray, RingBuf},
+    maps::{Array, HashMap, LruHashMap, PerCpuArray, RingBuf},
 };
 use tracer_common::{
     facts::{Counters, hook},
+    filters::{Init, Place},
     globals::{ABSENT, FILTER_ENTRIES, RING_MATTERS_BYTES, RING_REST_BYTES},
 };
 
@@ -48,6 +49,21 @@ pub static FILTER_PID_NS: HashMap<u32, u8> = HashMap::with_max_entries(FILTER_EN
 /// Wanted cgroups of the target, by kernfs id in either hierarchy.
 #[map]
 pub static FILTER_CGROUPS: HashMap<u64, u8> = HashMap::with_max_entries(FILTER_ENTRIES, 0);
+
+/// Targets that nobody asked for, where containers were asked for by name: the
+/// reader adds who it has seen, once it knows the name. What is forgotten for
+/// want of room is seen once more.
+#[map]
+pub static UNWANTED: LruHashMap<Place, Init> = LruHashMap::with_max_entries(FILTER_ENTRIES, 0);
+
+/// Cgroups of containers in the host's PID namespace (`--pid=host`), which only
+/// these tell from the host: kernfs id to `HOSTED_*` bits.
+#[map]
+pub static HOSTED: HashMap<u64, u8> = HashMap::with_max_entries(FILTER_ENTRIES, 0);
+
+/// How many those are, so that signals of the host cost nothing where there are none.
+#[map]
+pub static HOSTED_COUNT: Array<u32> = Array::with_max_entries(1, 0);
 
 /// Inits that are zapping their namespace: thread group id to start time. Only
 /// used where the zap is inferred. There are never more than there are dying

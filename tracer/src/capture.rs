@@ -10,17 +10,26 @@
 mod batch;
 mod clock;
 mod foresight;
+mod judge;
 mod look;
 mod names;
 
-use std::{io::Write as _, time::Duration};
+use std::{collections::HashMap, io::Write as _, time::Duration};
 
 use aya::maps::{MapData, RingBuf};
 use std::os::fd::OwnedFd;
 use tokio::{io::unix::AsyncFd, time::Instant};
+use tracer_common::{
+    filters::{HOSTED_V1, HOSTED_V2},
+    globals::FILTER_ENTRIES,
+};
 
 use crate::{
     assemble::{self, Assembler},
+    container::{
+        Wanted,
+        cgroupfs::{CgroupId, Hierarchy},
+    },
     decode,
     kernel::{
         cgroup,
@@ -31,6 +40,7 @@ use crate::{
 use batch::Batch;
 pub use clock::boottime;
 use foresight::Foresight;
+use judge::Judge;
 use look::Look;
 use names::Names;
 
@@ -53,7 +63,9 @@ const LAST_RECORDS: Duration = Duration::from_millis(50);
 pub struct Session {
     loaded: Loaded,
     assembler: Assembler,
-    names: Names,
+    /// `None` where nobody wants names.
+    names: Option<Names>,
+    judge: Judge,
     matters: AsyncFd<OwnedFd>,
     rest: AsyncFd<OwnedFd>,
     batch: Batch,
@@ -75,6 +87,9 @@ pub struct Session {
     hidden: u64,
     /// Everything up to this time has been told, and nothing after it.
     told_until: u64,
+    /// The kernel side's `HOSTED`.
+    hosted: HashMap<u64, u8>,
+    complained: bool,
 }
 
 impl Session {
@@ -104,6 +119,7 @@ impl Session {
         let v1 = cgroup::v1_hierarchy(&table);
         let mut assembler = Assembler::new(assemble::Options {
             v1_hierarchy: v1.map(|(_, number)| number),
+            names: options.names,
             clock_offset_ns,
             walk,
             frozen_in_state: loaded.offsets.frozen_in_state,
@@ -121,8 +137,13 @@ impl Session {
                 .ok()
                 .map(|text| text.trim().to_owned())
         };
-        let mut names = Names::start(v1.map(|(controller, _)| controller))?;
-        names.first(assembler.registry());
+        let names = if options.names {
+            let mut names = Names::start(v1.map(|(controller, _)| controller))?;
+            names.first(assembler.registry());
+            Some(names)
+        } else {
+            None
+        };
         let began_ns = boottime();
         let start = Start {
             when: assembler.when(began_ns),
@@ -131,7 +152,7 @@ impl Session {
             hooks: loaded
                 .attachments
                 .iter()
-                .map(|a| (a.hook.id, a.rung.map(|rung| rung.shown())))
+                .map(|a| (a.hook.id.into(), a.rung.map(|rung| rung.shown().into())))
                 .collect(),
             refused: loaded
                 .attachments
@@ -139,23 +160,27 @@ impl Session {
                 .filter(|a| !a.refused.is_empty())
                 .map(|a| {
                     (
-                        a.hook.id,
+                        a.hook.id.into(),
                         a.refused.iter().map(ToString::to_string).collect(),
                     )
                 })
                 .collect(),
-            lost_abilities: lost.clone(),
+            lost_abilities: lost
+                .iter()
+                .map(|(ability, fields)| ((*ability).into(), fields.clone()))
+                .collect(),
             filters,
             host: read("/proc/sys/kernel/hostname").unwrap_or_default(),
             boot_id: read("/proc/sys/kernel/random/boot_id"),
             clock_offset_ns,
         };
-        let session = Self {
+        let mut session = Self {
             matters: Loaded::wakeups(&loaded.matters)?,
             rest: Loaded::wakeups(&loaded.rest)?,
             loaded,
             assembler,
             names,
+            judge: Judge::default(),
             batch: Batch::default(),
             foresight: Foresight::default(),
             more: true,
@@ -169,8 +194,18 @@ impl Session {
             lost_told: 0,
             hidden: 0,
             told_until: u64::MAX,
+            hosted: HashMap::new(),
+            complained: false,
         };
+        session.tell_hosted();
         Ok((session, start))
+    }
+
+    /// Lets the kernel side leave out containers that nobody asked for, as soon as
+    /// their names are known. The gates are the caller's ([`load::Options`]).
+    pub fn narrow(&mut self, targets: Wanted, senders: Wanted) {
+        self.assembler.narrow(targets.clone());
+        self.judge = Judge::new(targets, senders);
     }
 
     /// The loaded object, for filters that are set while it runs.
@@ -189,7 +224,8 @@ impl Session {
             tokio::task::yield_now().await;
             return Ok(());
         }
-        let due = [self.look.at(), self.count_at, self.names.at()];
+        let names_at = self.names.as_ref().and_then(Names::at);
+        let due = [self.look.at(), self.count_at, names_at];
         let due = due.into_iter().flatten().min();
         let timer = async {
             match due {
@@ -229,14 +265,18 @@ impl Session {
             self.assembler.set_clock_offset(clock::offset());
         }
         self.foresee(before);
+        self.exchange();
+        if let Some(unsettled) = self.judge.watermark(begun, &mut self.assembler) {
+            watermark = watermark.min(unsettled);
+        }
         if let Some(unnamed) = self.foresight.watermark(begun) {
             watermark = watermark.min(unnamed);
         }
         self.told_until = watermark;
-        self.names.exchange(self.assembler.registry());
         self.release(watermark, out);
         // What was just seen for the first time is asked about at once.
-        self.names.exchange(self.assembler.registry());
+        self.exchange();
+        self.tell_unwanted();
 
         let now = Instant::now();
         let alive = std::mem::take(&mut self.woken) || got > 0;
@@ -340,6 +380,60 @@ impl Session {
             if let Some(fact) = self.foresight.peek(self.batch.slice(*entry)) {
                 self.assembler.foresee(&fact);
             }
+            if !self.judge.is_idle()
+                && let Ok(fact) = decode::decode(self.batch.slice(*entry))
+            {
+                self.judge.foresee(&fact, &mut self.assembler);
+            }
+        }
+    }
+
+    /// Answers to questions, and new questions.
+    fn exchange(&mut self) {
+        let Some(names) = &mut self.names else { return };
+        let registry = self.assembler.registry();
+        names.exchange(registry);
+        self.judge.renamed(&registry.take_renamed());
+        self.tell_hosted();
+    }
+
+    /// Tells the kernel side which containers run among the host's processes.
+    fn tell_hosted(&mut self) {
+        let Some(hosted) = self.assembler.registry().take_hosted() else {
+            return;
+        };
+        let mut now: HashMap<u64, u8> = HashMap::new();
+        for CgroupId { hierarchy, id } in hosted.iter().take(FILTER_ENTRIES as usize) {
+            *now.entry(*id).or_default() |= match hierarchy {
+                Hierarchy::V2 => HOSTED_V2,
+                Hierarchy::V1 => HOSTED_V1,
+            };
+        }
+        let gone = self.hosted.keys().filter(|id| !now.contains_key(id));
+        let mut changes: Vec<_> = gone.map(|id| (*id, None)).collect();
+        changes.extend(now.iter().map(|(id, of)| (*id, Some(*of))));
+        // These maps belong to the loaded object: neither can fail but for a bug.
+        let told = self.loaded.change("HOSTED", &changes);
+        let told = told.and_then(|()| self.loaded.count_hosted(now.len()));
+        self.complain(told);
+        self.hosted = now;
+    }
+
+    /// Tells the kernel side which containers nobody asked for.
+    fn tell_unwanted(&mut self) {
+        let changes = self.judge.take_changes();
+        if !changes.is_empty() {
+            let told = self.loaded.change("UNWANTED", &changes);
+            self.complain(told);
+        }
+    }
+
+    /// Says what went wrong, once: the trace goes on and passes more.
+    fn complain(&mut self, told: anyhow::Result<()>) {
+        if let Err(error) = told
+            && !std::mem::replace(&mut self.complained, true)
+        {
+            let _ = writeln!(std::io::stderr(), "sigwhy: {error:#}");
         }
     }
 
@@ -355,6 +449,7 @@ impl Session {
                 Ok(fact) => {
                     let told = out.len();
                     self.assembler.take(&fact, out);
+                    self.judge.see(&fact, &mut self.assembler);
                     // The assembler remembers it; the `start` record is the first.
                     if entry.0 < self.began_ns {
                         out.truncate(told);

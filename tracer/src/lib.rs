@@ -21,5 +21,8 @@ pub mod kernel;
 pub mod lab;
 pub mod output;
 pub mod record;
+pub mod report;
+pub mod selection;
 pub mod snapshot;
+pub mod store;
 pub mod view;

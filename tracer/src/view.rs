@@ -4,14 +4,21 @@
 //! Pure. A filter matches the TARGET of a signal, unless it names the sender.
 
 use crate::{
+    assemble::bounded::Bounded,
+    container::Wanted,
     decide::{Outcome, Reason, sender::Kind},
-    record::{Container, Process, Record},
+    record::{Container, Deliver, Process, Record, Signal},
 };
+
+/// Signals whose deliveries may still come.
+const FOLLOWED: usize = 65_536;
 
 /// What to show. Empty lists ask for nothing and so show all.
 #[derive(Debug, Clone, Default)]
 pub struct View {
-    pub containers: Vec<ContainerPattern>,
+    pub containers: Wanted,
+    /// The containers that signals come from.
+    pub senders: Senders,
     pub outcomes: Vec<Outcome>,
     pub reasons: Vec<Reason>,
     /// Only signals and deliveries: somebody asked for particular ones.
@@ -24,52 +31,55 @@ pub struct View {
     pub ends_of: Option<Vec<u32>>,
 }
 
-/// A container by name, id or the beginning of it, image, pod (`namespace/pod` or
-/// the pod alone), init, or PID-namespace inode; `*` and `?` match as in a shell.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ContainerPattern(String);
+/// The containers whose signals are wanted, wherever they go.
+#[derive(Debug, Clone)]
+pub struct Senders {
+    wanted: Wanted,
+    /// What they sent, by the target's host pid and the time: a delivery knows no
+    /// sender.
+    sent: Bounded<(Option<u32>, u64), ()>,
+}
 
-impl ContainerPattern {
-    pub fn new(pattern: &str) -> Self {
-        Self(pattern.to_owned())
+impl Senders {
+    pub fn new(wanted: Wanted) -> Self {
+        Self {
+            wanted,
+            sent: Bounded::new(FOLLOWED),
+        }
     }
 
-    /// The inode of the PID namespace, where the pattern is just that.
-    pub fn pid_ns(&self) -> Option<u32> {
-        self.0
-            .strip_prefix("pidns-")
-            .unwrap_or(&self.0)
-            .parse()
-            .ok()
+    fn sent(&mut self, signal: &Signal) -> bool {
+        if self.wanted.is_all() {
+            return true;
+        }
+        let is_theirs = self
+            .wanted
+            .takes_any(signal.sender.process.container.as_deref());
+        if is_theirs {
+            let key = (signal.target.process.pid, signal.when.mono_ns);
+            self.sent.insert(key, ());
+        }
+        is_theirs
     }
 
-    /// As runtimes take ids: any beginning that is not too short to mean one.
-    fn begins(&self, id: Option<&str>) -> bool {
-        const SHORTEST: usize = 4;
-        self.0.len() >= SHORTEST && id.is_some_and(|id| id.starts_with(&self.0))
+    fn sent_before(&self, deliver: &Deliver) -> bool {
+        let of = |at| (deliver.target.process.pid, at);
+        self.wanted.is_all()
+            || deliver
+                .generated_mono_ns
+                .is_some_and(|at| self.sent.contains(&of(at)))
     }
+}
 
-    fn matches(&self, container: &Container) -> bool {
-        let is = |text: &Option<String>| text.as_ref().is_some_and(|text| glob(&self.0, text));
-        let pod = container.pod.as_ref().map(|pod| {
-            let space = container.pod_namespace.as_deref().unwrap_or("default");
-            format!("{space}/{pod}")
-        });
-        self.pid_ns() == Some(container.pid_ns)
-            || glob(&self.0, &container.name)
-            || self.begins(container.id.as_deref())
-            || is(&container.image)
-            || is(&container.pod)
-            || is(&pod)
-            || container
-                .init_comm
-                .is_some_and(|comm| glob(&self.0, &comm.as_str()))
+impl Default for Senders {
+    fn default() -> Self {
+        Self::new(Wanted::default())
     }
 }
 
 impl View {
-    /// Whether a record is to be shown.
-    pub fn shows(&self, record: &Record) -> bool {
+    /// Whether a record is to be shown; they must come in their order.
+    pub fn shows(&mut self, record: &Record) -> bool {
         let by_decision = |outcome: Outcome, reason: Reason| {
             (self.outcomes.is_empty() || self.outcomes.contains(&outcome))
                 && (self.reasons.is_empty() || self.reasons.contains(&reason))
@@ -85,7 +95,9 @@ impl View {
                 false
             }
             Record::Signal(signal) => {
-                by_decision(signal.outcome, signal.reason)
+                // First, so that what becomes of it later is known for theirs.
+                self.senders.sent(signal)
+                    && by_decision(signal.outcome, signal.reason)
                     && self.in_container(signal.target.process.container.as_deref())
             }
             // A delivery knows no sender: of a sender's signals it is where it
@@ -99,6 +111,7 @@ impl View {
             Record::Deliver(deliver) => {
                 by_decision(deliver.outcome, deliver.reason)
                     && self.in_container(deliver.target.process.container.as_deref())
+                    && self.senders.sent_before(deliver)
             }
             Record::Zap(zap) => !decided && self.shows_end_of(&zap.init, zap.container.as_deref()),
             Record::Exit(exit) => {
@@ -114,67 +127,20 @@ impl View {
     fn shows_end_of(&self, process: &Process, container: Option<&Container>) -> bool {
         let is_wanted = |pids: &Vec<u32>| process.pid.is_some_and(|pid| pids.contains(&pid));
         !self.signals_only
+            // Of senders it is their signals that were asked for.
+            && self.senders.wanted.is_all()
             && self.ends_of.as_ref().is_none_or(is_wanted)
             && self.in_container(container)
     }
 
     fn in_container(&self, container: Option<&Container>) -> bool {
-        self.containers.is_empty()
-            || container.is_some_and(|c| self.containers.iter().any(|p| p.matches(c)))
+        self.containers.takes_any(container)
     }
-}
-
-/// Shell matching with `*` and `?`, over characters.
-fn glob(pattern: &str, text: &str) -> bool {
-    let (pattern, text): (Vec<char>, Vec<char>) =
-        (pattern.chars().collect(), text.chars().collect());
-    let (mut p, mut t) = (0, 0);
-    // Where to go on after the last star took one character more.
-    let mut retry: Option<(usize, usize)> = None;
-    while t < text.len() {
-        match pattern.get(p) {
-            Some('*') => {
-                retry = Some((p + 1, t));
-                p += 1;
-            }
-            Some(c) if *c == '?' || *c == text[t] => {
-                p += 1;
-                t += 1;
-            }
-            _ => match retry {
-                Some((after, taken)) => {
-                    retry = Some((after, taken + 1));
-                    p = after;
-                    t = taken + 1;
-                }
-                None => return false,
-            },
-        }
-    }
-    pattern[p..].iter().all(|c| *c == '*')
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn globs() {
-        for (pattern, text, yes) in [
-            ("web", "web", true),
-            ("web", "web-1", false),
-            ("web*", "web-1", true),
-            ("*-1", "web-1", true),
-            ("w?b", "wéb", true),
-            ("*a*b*c", "xxaxxbxxbxxc", true),
-            ("*a*b*c", "xxaxxcxxb", false),
-            ("", "", true),
-            ("*", "", true),
-            ("?", "", false),
-        ] {
-            assert_eq!(glob(pattern, text), yes, "{pattern} {text}");
-        }
-    }
 
     #[test]
     fn ends_are_those_of_the_wanted() {
@@ -197,12 +163,5 @@ mod tests {
             ..View::default()
         };
         assert!(!of(&nobody, 7));
-    }
-
-    #[test]
-    fn a_namespace_by_its_inode() {
-        assert_eq!(ContainerPattern::new("pidns-17").pid_ns(), Some(17));
-        assert_eq!(ContainerPattern::new("17").pid_ns(), Some(17));
-        assert_eq!(ContainerPattern::new("web-17").pid_ns(), None);
     }
 }

@@ -4,6 +4,7 @@ use core::marker::PhantomData;
 
 use tracer_common::{
     facts::{MAX_LEVELS, PidLevels, Reaper},
+    filters,
     globals::INIT_PID_NS_INUM,
 };
 
@@ -120,22 +121,46 @@ impl<R: Read> Pid<R> {
         field::<Probed, u32>(self.ns(level), &off::PIDNS_PID_ALLOCATED)
     }
 
+    /// The leader of the innermost namespace's init, to be followed by [`Probed`]
+    /// only; null for the host's.
+    #[inline(always)]
+    fn init(self, level: u32) -> *const u8 {
+        if !(1..=MAX_PID_NS_LEVEL).contains(&level) {
+            return core::ptr::null();
+        }
+        let reaper = pointer::<Probed>(self.ns(level), &off::PIDNS_CHILD_REAPER);
+        if is_null(reaper) {
+            return core::ptr::null();
+        }
+        pointer::<Probed>(reaper, &off::TASK_GROUP_LEADER)
+    }
+
+    /// The init of the innermost namespace for the `UNWANTED` map; zeros for the
+    /// host's.
+    #[inline(always)]
+    pub fn init_is(self, level: u32) -> filters::Init {
+        let leader = self.init(level);
+        if is_null(leader) {
+            return [0; 3];
+        }
+        filters::init(
+            field::<Probed, u64>(leader, &off::TASK_START_BOOTTIME),
+            task::comm::<Probed>(leader),
+        )
+    }
+
     /// Fills in the init of the innermost namespace; zeros for the host's.
     ///
     /// # Safety
     /// `out` must be valid for writes.
     #[inline(always)]
     pub unsafe fn reaper(self, out: *mut Reaper) {
-        let level = self.level();
         let (mut start, mut tgid, mut comm) = (0, 0, [0; 2]);
-        if (1..=MAX_PID_NS_LEVEL).contains(&level) {
-            let reaper = pointer::<Probed>(self.ns(level), &off::PIDNS_CHILD_REAPER);
-            if !is_null(reaper) {
-                let leader = pointer::<Probed>(reaper, &off::TASK_GROUP_LEADER);
-                start = field::<Probed, u64>(leader, &off::TASK_START_BOOTTIME);
-                tgid = field::<Probed, u32>(leader, &off::TASK_TGID);
-                comm = task::comm::<Probed>(leader);
-            }
+        let leader = self.init(self.level());
+        if !is_null(leader) {
+            start = field::<Probed, u64>(leader, &off::TASK_START_BOOTTIME);
+            tgid = field::<Probed, u32>(leader, &off::TASK_TGID);
+            comm = task::comm::<Probed>(leader);
         }
         // SAFETY: the caller's promise.
         unsafe {

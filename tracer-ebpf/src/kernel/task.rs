@@ -206,10 +206,9 @@ impl<R: Read> Task<R> {
         }
     }
 
-    /// # Safety
-    /// `out` must be valid for writes.
+    /// Where the process stands in the cgroup hierarchies.
     #[inline(always)]
-    pub unsafe fn cgroups(self, out: *mut Cgroups) {
+    pub fn cgroups(self) -> Cgroups {
         let css_set = pointer::<R>(self.leader(), &off::TASK_CGROUPS);
         let v2 = pointer::<R>(css_set, &off::CSS_SET_DFL_CGRP);
         let v1 = if CSS_SET_V1_SLOT.load() == ABSENT {
@@ -218,10 +217,9 @@ impl<R: Read> Task<R> {
             let css = pointer::<R>(css_set, &CSS_SET_V1_SLOT);
             kernfs_id::<R>(pointer::<R>(css, &off::CSS_CGROUP))
         };
-        // SAFETY: the caller's promise.
-        unsafe {
-            (*out).v2 = kernfs_id::<R>(v2);
-            (*out).v1 = v1;
+        Cgroups {
+            v2: kernfs_id::<R>(v2),
+            v1,
         }
     }
 

@@ -56,13 +56,13 @@ fn handle<R: Read>(task: *const u8, group_dead: Option<u64>) {
     }
     let task = Task::<R>::new(task);
     let signal = task.signal();
-    let pid = task.pid();
-    let level = pid.level();
-    if level == 0 && !maps::gate(gate::NOISE) && !maps::gate(gate::TARGET_PIDS) {
+    let end = filter::End::new(task);
+    let pid = end.pid;
+    if !end.is_in_container() && !maps::gate(gate::NOISE) && !maps::gate(gate::TARGET_PIDS) {
         return account.filtered();
     }
-    let is_init = pid.is_ns_init(level);
-    if !is_init && !filter::wants_target(pid, level, is_init, task.tgid(), None) {
+    let is_init = pid.is_ns_init(end.level);
+    if !is_init && !filter::wants_target(end, is_init, None) {
         return account.filtered();
     }
     let ring = if is_init { Ring::Matters } else { Ring::Rest };
@@ -78,7 +78,7 @@ fn handle<R: Read>(task: *const u8, group_dead: Option<u64>) {
         (*record).signal_flags = signal.flags();
         (*record)._pad = 0;
         pid.levels(&raw mut (*record).pid);
-        task.cgroups(&raw mut (*record).cgroups);
+        (*record).cgroups = task.cgroups();
         pid.reaper(&raw mut (*record).reaper);
     }
     slot.submit();

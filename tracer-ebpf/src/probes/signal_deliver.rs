@@ -58,16 +58,16 @@ fn handle<R: Read, I: Read>(sig: u32, siginfo: *const u8, action: *const u8) {
     if group_exit && !maps::gate(gate::NOISE) {
         return account.filtered();
     }
-    let pid = target.pid();
-    let level = pid.level();
-    let is_init = pid.is_ns_init(level);
-    if !filter::wants_target(pid, level, is_init, target.tgid(), None) {
+    let end = filter::End::new(target);
+    let pid = end.pid;
+    let is_init = pid.is_ns_init(end.level);
+    if !filter::wants_target(end, is_init, None) {
         return account.filtered();
     }
     let class = kernel::action_class::<R>(action);
     let matters = is_init && class == handler::DEFAULT && !group_exit;
     let ring = if matters { Ring::Matters } else { Ring::Rest };
-    if level > 0 || maps::gate(gate::CGROUPS) {
+    if end.is_in_container() || maps::gate(gate::CGROUPS) {
         let Some(mut slot) = Slot::<DeliverFull>::reserve(account, ring, kind::DELIVER_FULL) else {
             return;
         };
@@ -83,7 +83,7 @@ fn handle<R: Read, I: Read>(sig: u32, siginfo: *const u8, action: *const u8) {
                 (&raw mut (*record).core).cast(),
             );
             pid.levels(&raw mut (*record).target_pid);
-            target.cgroups(&raw mut (*record).target_cgroups);
+            (*record).target_cgroups = target.cgroups();
             pid.reaper(&raw mut (*record).reaper);
             (*record).target_cgroups
         };

@@ -105,20 +105,9 @@ fn handle<R: Read, I: Read>(args: &Args) {
         return account.filtered();
     }
     let (target, sender) = (Task::<R>::new(args.target), Task::<R>::current());
-    let (target_pid, sender_pid) = (target.pid(), sender.pid());
-    let (level, sender_level) = (target_pid.level(), sender_pid.level());
-    let is_init = target_pid.is_ns_init(level);
-    wanted = wanted
-        && filter::wants_target(
-            target_pid,
-            level,
-            is_init,
-            target.tgid(),
-            Some(filter::From {
-                level: sender_level,
-                tgid: sender.tgid(),
-            }),
-        );
+    let (target_end, sender_end) = (filter::End::new(target), filter::End::new(sender));
+    let is_init = target_end.pid.is_ns_init(target_end.level);
+    wanted = wanted && filter::wants_target(target_end, is_init, Some(sender_end));
     if !wanted && !carries_zap {
         return account.filtered();
     }
@@ -126,9 +115,9 @@ fn handle<R: Read, I: Read>(args: &Args) {
     let signal = target.signal();
     let seen = Seen {
         target,
-        target_pid,
+        target_pid: target_end.pid,
         sender,
-        sender_pid,
+        sender_pid: sender_end.pid,
         signal,
         signal_flags: signal.flags(),
         group_exit_code: signal.group_exit_code(),
@@ -140,9 +129,13 @@ fn handle<R: Read, I: Read>(args: &Args) {
     let matters = sig == signals::SIGKILL
         || carries_zap
         || (is_init && (dropped || fatal))
-        || (fatal && level > 0);
+        || (fatal && target_end.is_in_container());
     let ring = if matters { Ring::Matters } else { Ring::Rest };
-    if matters || level > 0 || sender_level > 0 || maps::gate(gate::CGROUPS) {
+    if matters
+        || target_end.is_in_container()
+        || sender_end.is_in_container()
+        || maps::gate(gate::CGROUPS)
+    {
         full::<R, I>(args, &seen, account, ring);
     } else if let Some(mut slot) = Slot::<SignalCore>::reserve(account, ring, kind::SIGNAL) {
         // SAFETY: the slot's memory is ours until it is submitted.
@@ -183,8 +176,8 @@ fn full<R: Read, I: Read>(args: &Args, seen: &Seen<R>, account: Account, ring: R
         core::<R, I>(args, seen, (&raw mut (*record).core).cast());
         seen.target_pid.levels(&raw mut (*record).target_pid);
         seen.sender_pid.levels(&raw mut (*record).sender_pid);
-        seen.target.cgroups(&raw mut (*record).target_cgroups);
-        seen.sender.cgroups(&raw mut (*record).sender_cgroups);
+        (*record).target_cgroups = seen.target.cgroups();
+        (*record).sender_cgroups = seen.sender.cgroups();
         seen.target_pid.reaper(&raw mut (*record).reaper);
         (*record).sender_nr = seen.sender_pid.nr_in(
             seen.sender_pid.level(),

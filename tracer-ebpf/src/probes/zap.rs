@@ -172,7 +172,7 @@ fn record<R: Read>(account: Account, task: Task<R>, phase: u32) {
         (*record).pid_allocated = pid.pid_allocated(pid.level());
         task.describe(&raw mut (*record).init);
         pid.levels(&raw mut (*record).pid);
-        task.cgroups(&raw mut (*record).cgroups);
+        (*record).cgroups = task.cgroups();
     }
     slot.submit();
 }

@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 
 /// Keeps at most `limit` entries; the one inserted first goes first.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Bounded<K, V> {
     limit: usize,
     map: HashMap<K, (u64, V)>,

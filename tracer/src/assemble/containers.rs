@@ -9,7 +9,7 @@
 
 use std::sync::Arc;
 
-use tracer_common::facts::{CgroupMkdir, Cgroups, PidLevels, Reaper, Task};
+use tracer_common::facts::{CgroupMkdir, CgroupRmdir, Cgroups, PidLevels, Reaper, Task};
 
 use super::{bounded::Bounded, people};
 use crate::container::cgroupfs::{CgroupId, Hierarchy};
@@ -38,6 +38,8 @@ pub struct Whose<'a> {
 #[derive(Debug)]
 pub struct Containers {
     registry: Registry,
+    /// Somebody answers its questions.
+    names: bool,
     /// The number in `/proc/cgroups` of the v1 hierarchy that names containers.
     v1_hierarchy: Option<u32>,
     by_inode: Bounded<u32, Known>,
@@ -55,9 +57,10 @@ struct Known {
 }
 
 impl Containers {
-    pub fn new(v1_hierarchy: Option<u32>) -> Self {
+    pub fn new(v1_hierarchy: Option<u32>, names: bool) -> Self {
         Self {
             registry: Registry::new(),
+            names,
             v1_hierarchy,
             by_inode: Bounded::new(LIMIT),
             bare: Bounded::new(LIMIT),
@@ -71,10 +74,8 @@ impl Containers {
 
     /// A cgroup was made.
     pub fn cgroup_made(&mut self, made: &CgroupMkdir) {
-        let hierarchy = match made.hierarchy {
-            0 => Hierarchy::V2,
-            number if Some(number) == self.v1_hierarchy => Hierarchy::V1,
-            _ => return,
+        let Some(hierarchy) = self.hierarchy(made.hierarchy) else {
+            return;
         };
         let bytes = &made.path[..made.path.len().min(made.len as usize)];
         // A path that was cut would name another cgroup.
@@ -86,6 +87,40 @@ impl Containers {
             };
             self.registry.cgroup_created(id, path, made.header.ts);
         }
+    }
+
+    /// A cgroup was removed. Who has died in it may still be told of.
+    pub fn cgroup_gone(&mut self, gone: &CgroupRmdir) {
+        if let Some(hierarchy) = self.hierarchy(gone.hierarchy) {
+            let id = CgroupId {
+                hierarchy,
+                id: gone.id,
+            };
+            self.registry.cgroup_removed(id, gone.header.ts);
+        }
+    }
+
+    /// The hierarchies that name containers, by their number.
+    fn hierarchy(&self, number: u32) -> Option<Hierarchy> {
+        match number {
+            0 => Some(Hierarchy::V2),
+            number if Some(number) == self.v1_hierarchy => Some(Hierarchy::V1),
+            _ => None,
+        }
+    }
+
+    /// The container of a process as far as it is known, and whether that is final.
+    pub fn judge(&mut self, whose: Whose<'_>) -> (Option<ContainerRef>, bool) {
+        let container = self.of(whose);
+        let is_settled = !self.names
+            || match (people::known(whose.levels), whose.cgroups) {
+                (Some(levels), Some(cgroups)) => {
+                    let place = Place::new(whose.task, levels, cgroups, whose.reaper);
+                    self.registry.is_settled(&place)
+                }
+                _ => true,
+            };
+        (container, is_settled)
     }
 
     /// The init of a namespace has ended.
@@ -101,7 +136,7 @@ impl Containers {
     pub fn of(&mut self, whose: Whose<'_>) -> Option<ContainerRef> {
         // Who has released itself has neither numbers nor a namespace.
         let levels = people::known(whose.levels)?;
-        if let Some(cgroups) = whose.cgroups {
+        if let (true, Some(cgroups)) = (self.names, whose.cgroups) {
             let place = Place::new(whose.task, levels, cgroups, whose.reaper);
             if let Found::Named(container) = self.registry.find(&place, whose.now) {
                 return Some(container);
@@ -247,7 +282,7 @@ mod tests {
     #[test]
     fn a_cgroup_is_asked_about_when_it_is_made() {
         let asked = |made: &CgroupMkdir| {
-            let mut containers = Containers::new(Some(8));
+            let mut containers = Containers::new(Some(8), true);
             containers.cgroup_made(made);
             let due = containers.registry().next_want().unwrap_or_default();
             let questions = containers.registry().wants(due);
@@ -266,7 +301,7 @@ mod tests {
 
     #[test]
     fn a_reused_inode_is_another_container() {
-        let mut containers = Containers::new(None);
+        let mut containers = Containers::new(None, true);
         let first = reaper(100, 1, b"bash\0\0\0\0\0\0\0\0\0\0\0\0");
         let a = containers
             .by_namespace(&levels(7), Some(&first))
@@ -290,7 +325,7 @@ mod tests {
 
     #[test]
     fn an_id_vouches_for_the_init() {
-        let mut containers = Containers::new(None);
+        let mut containers = Containers::new(None, true);
         let with_id = |ns_id| PidLevels { ns_id, ..levels(7) };
         let init = reaper(100, 1, b"bash\0\0\0\0\0\0\0\0\0\0\0\0");
         let first = containers.by_namespace(&with_id(50), Some(&init));
@@ -303,7 +338,7 @@ mod tests {
 
     #[test]
     fn an_init_vouches_for_itself() {
-        let mut containers = Containers::new(None);
+        let mut containers = Containers::new(None, true);
         let old = reaper(100, 1, b"bash\0\0\0\0\0\0\0\0\0\0\0\0");
         containers.by_namespace(&levels(7), Some(&old));
         let mut init = Task {
@@ -331,13 +366,13 @@ mod tests {
             level: u32::MAX,
             ..levels(7)
         };
-        assert_eq!(whose(&mut Containers::new(None), &gone), None);
+        assert_eq!(whose(&mut Containers::new(None, true), &gone), None);
     }
 
     #[test]
     fn the_host_is_none() {
         assert_eq!(
-            whose(&mut Containers::new(None), &PidLevels::default()),
+            whose(&mut Containers::new(None, true), &PidLevels::default()),
             None
         );
     }

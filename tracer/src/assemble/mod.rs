@@ -9,7 +9,7 @@
 //! wants to see a record.
 
 mod awaited;
-mod bounded;
+pub(crate) mod bounded;
 mod containers;
 mod people;
 mod signal;
@@ -20,14 +20,15 @@ mod zaps;
 use tracer_common::facts::{self, zap};
 
 use crate::{
-    container::Registry,
+    container::{Registry, Wanted},
     decide::{self, situation},
     decode::Fact,
-    record::{self, Record, Timestamp, When, ZapPhase, ZapSource},
+    record::{self, ContainerRef, Record, Timestamp, When, ZapPhase, ZapSource},
 };
 use awaited::Awaited;
 use bounded::Bounded;
-use containers::{Containers, Whose};
+use containers::Containers;
+pub(crate) use containers::Whose;
 use zaps::Zaps;
 
 /// Processes whose death is remembered, signals whose delivery is awaited, and
@@ -59,6 +60,8 @@ pub struct Options {
     pub zap_source: ZapSource,
     /// The number in `/proc/cgroups` of the v1 hierarchy that names containers.
     pub v1_hierarchy: Option<u32>,
+    /// Somebody answers the registry's questions.
+    pub names: bool,
 }
 
 /// Turns facts into records.
@@ -66,6 +69,8 @@ pub struct Options {
 pub struct Assembler {
     options: Options,
     containers: Containers,
+    /// The containers of which every signal is seen; empty: all.
+    seen_whole: Wanted,
     zaps: Zaps,
     /// Processes that a signal has begun to end, or that have ended.
     dying: Bounded<ProcessKey, ()>,
@@ -83,7 +88,8 @@ impl Assembler {
     pub fn new(options: Options) -> Self {
         Self {
             options,
-            containers: Containers::new(options.v1_hierarchy),
+            containers: Containers::new(options.v1_hierarchy, options.names),
+            seen_whole: Wanted::default(),
             zaps: Zaps::new(),
             dying: Bounded::new(REMEMBERED),
             oom: Bounded::new(1_024),
@@ -112,6 +118,18 @@ impl Assembler {
         self.containers.registry()
     }
 
+    /// The container of a process as far as it is known, and whether that is
+    /// final. What is unknown is then asked for.
+    pub(crate) fn judge(&mut self, whose: Whose<'_>) -> (Option<ContainerRef>, bool) {
+        self.containers.judge(whose)
+    }
+
+    /// Tells that only these containers' signals are seen whole, so that of others
+    /// nothing is said that rests on a signal's absence.
+    pub(crate) fn narrow(&mut self, seen_whole: Wanted) {
+        self.seen_whole = seen_whole;
+    }
+
     /// Looks at a fact before its turn: the OOM killer names its victim a
     /// moment after it has sent the SIGKILL.
     pub fn foresee(&mut self, fact: &Fact) {
@@ -132,6 +150,7 @@ impl Assembler {
             // Told with the SIGKILL.
             Fact::Oom(_) => {}
             Fact::CgroupMkdir(made) => self.containers.cgroup_made(made),
+            Fact::CgroupRmdir(gone) => self.containers.cgroup_gone(gone),
         }
     }
 

@@ -78,16 +78,19 @@ impl Assembler {
         );
         // The zap also hits threads of the dying init itself, to no effect.
         if kind == Kind::Zap && decision.outcome != Outcome::Dropped {
+            let sees_sigterm = self.options.sees_sigterm
+                && (self.seen_whole.is_all()
+                    || target
+                        .container
+                        .as_deref()
+                        .is_some_and(|container| self.seen_whole.takes(container)));
             let victim = ZapVictim {
                 process: target.clone(),
                 had_sigterm_handler: match core.sigterm_handler {
                     handler::UNKNOWN => None,
                     class => Some(class == handler::FUNCTION),
                 },
-                saw_sigterm: self
-                    .options
-                    .sees_sigterm
-                    .then(|| self.saw_sigterm.contains(&target_key)),
+                saw_sigterm: sees_sigterm.then(|| self.saw_sigterm.contains(&target_key)),
             };
             self.zaps.kill(sender_key, ts, victim);
         }
@@ -108,7 +111,7 @@ impl Assembler {
                 result: shown_result(situation.result),
                 outcome: decision.outcome,
                 reason: decision.reason,
-                rule: decision.rule,
+                rule: decision.rule.into(),
                 explanation: words::generated(&situation, &decision, kind),
                 path: path(walk),
             })));
@@ -216,7 +219,7 @@ impl Assembler {
         if target.container.is_some()
             && let Some((role, words)) = role::of_record(&sender, target)
         {
-            sender.role = Some(role.id());
+            sender.role = Some(role.id().into());
             sender.role_words = Some(words);
         }
         sender
@@ -282,7 +285,7 @@ impl Assembler {
             },
             outcome: decision.outcome,
             reason: decision.reason,
-            rule: decision.rule,
+            rule: decision.rule.into(),
             explanation: words::delivered(
                 sig,
                 is_init,
@@ -357,8 +360,8 @@ fn path(walk: Walk) -> Vec<PathStep> {
                  holds,
                  values,
              }| PathStep {
-                function,
-                test,
+                function: function.into(),
+                test: test.into(),
                 holds,
                 values,
             },

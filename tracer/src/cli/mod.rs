@@ -20,8 +20,12 @@ pub mod lab;
 pub mod live;
 pub mod man;
 pub mod ps;
+pub mod record;
+pub mod replay;
+pub mod report;
 pub mod run;
 pub mod specimen;
+pub mod which;
 
 /// What was being done when standard output failed.
 pub const WRITING: &str = "writing the output";
@@ -60,6 +64,9 @@ pub enum Command {
     Run(Box<run::Args>),
     Lab(lab::Args),
     Ps(ps::Args),
+    Record(Box<record::Args>),
+    Replay(Box<replay::Args>),
+    Report(Box<report::Args>),
     Doctor(doctor::Args),
     Man(man::Args),
     Completions(completions::Args),
@@ -97,6 +104,9 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Run(args)) => run::run(*args),
         Some(Command::Lab(args)) => lab::run(args, verbose),
         Some(Command::Ps(args)) => ps::run(args),
+        Some(Command::Record(args)) => record::run(*args, verbose),
+        Some(Command::Replay(args)) => replay::run(*args, verbose),
+        Some(Command::Report(args)) => report::run(*args),
         Some(Command::Doctor(args)) => doctor::run(args),
         Some(Command::Man(args)) => man::run(args),
         Some(Command::Completions(args)) => completions::run(args),
@@ -108,7 +118,12 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
 /// Says something to the person, as a line of `sigwhy:` on standard error. That
 /// nobody hears it is no reason to fail: `eprintln!` would panic.
 pub fn tell(text: &str) {
-    let _ = writeln!(io::stderr(), "sigwhy: {text}");
+    tell_line(&format!("sigwhy: {text}"));
+}
+
+/// The same, of a line that begins in its own way.
+pub fn tell_line(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
 }
 
 /// What there is to do, for who has only typed the name.

@@ -12,6 +12,8 @@ use crate::container::Root;
 use crate::output::color::{Color, Variables};
 use crate::snapshot::{self, Row};
 
+use super::which::Which;
+
 /// List the containers that run now, and what would become of their stop signal.
 ///
 /// Names, images and pods come from the runtimes' files; PID namespaces that no
@@ -21,6 +23,9 @@ use crate::snapshot::{self, Row};
 /// nothing into the kernel; without root only what may be read is listed.
 #[derive(Debug, clap::Args)]
 pub struct Args {
+    #[command(flatten)]
+    pub which: Which,
+
     /// How to print the list: text, or one JSON object per line.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
@@ -50,7 +55,13 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let proc = args.root.join("proc");
     std::fs::read_dir(&proc)
         .with_context(|| format!("cannot list {}: mount a procfs there", proc.display()))?;
-    let rows = snapshot::containers(&Root::new(&args.root));
+    let wanted = args.which.wanted();
+    let mut rows = snapshot::containers(&Root::new(&args.root));
+    rows.retain(|row| wanted.takes(row));
+    if rows.is_empty() && !wanted.is_all() && args.format == Format::Text {
+        super::tell("none of these containers runs");
+        return Ok(ExitCode::SUCCESS);
+    }
     print(&args, &rows).context(super::WRITING)?;
     Ok(ExitCode::SUCCESS)
 }

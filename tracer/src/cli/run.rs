@@ -28,7 +28,7 @@ use crate::{
         text,
     },
     record::{Episode, EpisodeState, Record},
-    view::{ContainerPattern, View},
+    view::View,
 };
 
 /// Everything but what says nothing about an end: SIG32 and SIG33 are the C
@@ -63,11 +63,8 @@ pub struct Args {
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_duration)]
     pub grace_after: Duration,
 
-    /// Only these containers: name, beginning of the id, image, pod or
-    /// namespace/pod, name of the init, or inode of the PID namespace; * and ?
-    /// match as in a shell.
-    #[arg(short, long, value_name = "CONTAINER", value_delimiter = ',')]
-    pub container: Vec<String>,
+    #[command(flatten)]
+    pub which: super::which::Which,
 
     /// How to tell: with json, `episode` records on stdout, and the command's
     /// output goes to stderr.
@@ -239,12 +236,8 @@ fn spawn(args: &Args) -> anyhow::Result<Child> {
 impl Seen {
     /// A later word on an episode takes the place of an earlier one.
     fn add(&mut self, args: &Args, told: Vec<Record>) {
-        let view = View {
-            containers: args
-                .container
-                .iter()
-                .map(|pattern| ContainerPattern::new(pattern))
-                .collect(),
+        let mut view = View {
+            containers: args.which.wanted(),
             ..View::default()
         };
         for record in told {

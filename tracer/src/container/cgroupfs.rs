@@ -204,9 +204,14 @@ impl Index {
     /// The id of the cgroup at a path.
     pub fn id(&self, hierarchy: Hierarchy, path: &str) -> Option<u64> {
         use std::os::unix::fs::MetadataExt as _;
-        let top = self.root.at(self.mounts.of(hierarchy)?);
-        let path = top.join(path.trim_start_matches('/'));
-        Some(std::fs::symlink_metadata(path).ok()?.ino())
+        let directory = self.root.at(self.directory(hierarchy, path)?);
+        Some(std::fs::symlink_metadata(directory).ok()?.ino())
+    }
+
+    /// The directory of the cgroup at a path, as the machine has it.
+    pub fn directory(&self, hierarchy: Hierarchy, path: &str) -> Option<PathBuf> {
+        let top = self.mounts.of(hierarchy)?;
+        Some(top.join(path.trim_start_matches('/')))
     }
 }
 

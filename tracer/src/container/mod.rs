@@ -4,8 +4,9 @@
 //! images and pods, and write them to files. This folder joins the two:
 //! [`shapes`] reads a cgroup's path (pure), [`runtimes`] read the runtimes'
 //! files, [`resolve`] asks both about one cgroup or namespace, [`registry`]
-//! remembers the answers for the path of events (pure, never waits), and
-//! [`role`] says who a sender is in all this (pure).
+//! remembers the answers for the path of events (pure, never waits), [`role`]
+//! says who a sender is in all this, and [`wanted`] which ones somebody asked
+//! for (both pure).
 //!
 //! It decides nothing about signals and talks to no runtime: only files are
 //! read, so that a hung or absent daemon costs nothing.
@@ -18,6 +19,7 @@ pub mod role;
 pub mod root;
 pub mod runtimes;
 pub mod shapes;
+pub mod wanted;
 
 #[cfg(test)]
 pub(crate) mod fixtures;
@@ -25,8 +27,11 @@ pub(crate) mod fixtures;
 pub use registry::{Found, Place, Registry};
 pub use resolve::{Answer, Question, Resolver, Subject, Verdict};
 pub use root::Root;
+pub use wanted::{Called, Pattern, Wanted};
 
 use std::sync::Arc;
+
+use tracer_common::globals::INIT_PID_NS_INUM;
 
 use crate::record::{Comm, Container, ContainerRef, Runtime};
 
@@ -73,6 +78,9 @@ pub struct Identity {
     /// Inode of its init's PID namespace; the host's, or another container's,
     /// where it was started so.
     pub pid_ns: Option<u32>,
+    /// One of its processes was seen in the host's PID namespace, where `pid_ns` is
+    /// not known.
+    pub on_host: bool,
     /// Its cgroup's path.
     pub cgroup: Option<String>,
     /// The container around it, innermost first, by its full id.
@@ -100,6 +108,7 @@ impl Identity {
             init_pid: None,
             init_start_ticks: None,
             pid_ns: None,
+            on_host: false,
             cgroup: None,
             outer: None,
             complete: false,
@@ -119,6 +128,14 @@ impl Identity {
             Kind::Container => self.name.clone(),
         }
         .or_else(|| self.id.as_ref().map(short))
+    }
+
+    /// Whether it runs among the processes of the host (`--pid=host`).
+    pub fn is_hosted(&self) -> bool {
+        match self.pid_ns {
+            Some(inode) => inode == INIT_PID_NS_INUM,
+            None => self.on_host,
+        }
     }
 
     /// As records show it, of a process in PID namespace `pid_ns`, whose init is

@@ -15,11 +15,11 @@
 //! times, and then left alone for a while.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::{BinaryHeap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use super::Identity;
-use super::cgroupfs::{CgroupId, Hierarchy};
+use super::cgroupfs::CgroupId;
 use super::process::ProcessId;
 use super::resolve::{Answer, Question, Subject, Verdict};
 use clock::Clock;
@@ -47,8 +47,6 @@ const AGAIN_NS: [u64; 5] = [
 /// After the last of them: not before this, and only if it is seen again.
 const REST_NS: u64 = 60 * SECOND;
 const SECOND: u64 = 1_000_000_000;
-/// The root of a hierarchy, which names nobody.
-const ROOT_CGROUP: u64 = 1;
 
 /// All that is known.
 #[derive(Debug)]
@@ -64,6 +62,10 @@ pub struct Registry {
     serial: u64,
     /// What has ended, by when it is to be forgotten.
     ended: VecDeque<(u64, Subject, Option<ProcessId>)>,
+    /// What was answered differently than before.
+    renamed: Vec<Subject>,
+    hosted: HashSet<CgroupId>,
+    hosted_changed: bool,
     limit: usize,
 }
 
@@ -82,6 +84,9 @@ impl Registry {
             subjects: Clock::new(2 * limit),
             serial: 0,
             ended: VecDeque::new(),
+            renamed: Vec::new(),
+            hosted: HashSet::new(),
+            hosted_changed: false,
             limit,
         }
     }
@@ -89,15 +94,8 @@ impl Registry {
     /// Whose a process is. What is unknown is then in [`wants`](Self::wants).
     /// `now`: CLOCK_BOOTTIME in nanoseconds, as everywhere here.
     pub fn find(&mut self, place: &Place, now: u64) -> Found {
-        let ids = [
-            (Hierarchy::V2, place.cgroups.v2),
-            (Hierarchy::V1, place.cgroups.v1),
-        ];
         let mut is_pending = false;
-        for (hierarchy, id) in ids {
-            if id <= ROOT_CGROUP {
-                continue;
-            }
+        for (hierarchy, id) in place.ids() {
             let id = CgroupId { hierarchy, id };
             let Some(entry) = self.cgroups.get_mut(&id) else {
                 let entry = Entry::new(Some(place.process));
@@ -170,28 +168,39 @@ impl Registry {
         self.end(Subject::PidNs(pid_ns), Some(init), now);
     }
 
-    /// An init that has become another program: the runtime's own process has
-    /// become the container's, and by now its files are written.
-    pub fn init_executed(&mut self, place: &Place, now: u64) {
-        let mut subjects = vec![];
-        if place.level > 0 {
-            subjects.push(Subject::PidNs(place.pid_ns));
-        }
-        for (hierarchy, id) in [
-            (Hierarchy::V2, place.cgroups.v2),
-            (Hierarchy::V1, place.cgroups.v1),
-        ] {
-            subjects.push(Subject::Cgroup(CgroupId { hierarchy, id }));
-        }
-        for subject in subjects {
-            if let Some(entry) = self.entry(subject)
-                && entry.is_poor()
-            {
-                entry.tries = 0;
-                entry.rests_until = 0;
-                self.ask(subject, now);
+    /// Whether nothing more is to be learned about whose a process is. What
+    /// [`find`](Self::find) says then is final, as long as the process and its
+    /// init stay where they are.
+    pub fn is_settled(&self, place: &Place) -> bool {
+        for (hierarchy, id) in place.ids() {
+            let Some(entry) = self.cgroups.peek(&CgroupId { hierarchy, id }) else {
+                return false;
+            };
+            if !entry.is_settled() {
+                return false;
+            }
+            if matches!(&entry.state, State::Named(identity) if !place.is_inside_of(identity)) {
+                return true;
             }
         }
+        let Some((init, _)) = place.init.filter(|_| place.level > 0) else {
+            return true;
+        };
+        self.namespaces.peek(&place.pid_ns).is_some_and(|entry| {
+            entry.process.is_some_and(|process| is_same(process, init)) && entry.is_settled()
+        })
+    }
+
+    /// What has another name since the last call: whoever acted upon the old one
+    /// has to think again.
+    pub fn take_renamed(&mut self) -> Vec<Subject> {
+        std::mem::take(&mut self.renamed)
+    }
+
+    /// Cgroups of containers that run in the host's PID namespace, where those have
+    /// changed since the last call.
+    pub fn take_hosted(&mut self) -> Option<&HashSet<CgroupId>> {
+        std::mem::take(&mut self.hosted_changed).then_some(&self.hosted)
     }
 
     /// Questions that are due. Each comes once until it is answered.
@@ -235,6 +244,12 @@ impl Registry {
             Verdict::Host => State::Host,
             Verdict::Unknown => State::Unknown,
         };
+        if let (State::Named(identity), Subject::Cgroup(id)) = (&found, subject) {
+            self.hosted_changed |= match identity.is_hosted() {
+                true => self.hosted.insert(id),
+                false => self.hosted.remove(&id),
+            };
+        }
         let Some(entry) = self.entry(subject) else {
             let mut entry = Entry::new(process);
             entry.state = found;
@@ -253,20 +268,32 @@ impl Registry {
             (State::Named(new), State::Named(old)) => old.complete && !new.complete,
             _ => false,
         };
+        let is_renamed = !is_worse && entry.tries > 0 && !entry.state.is_same(&found);
         if !is_worse {
             entry.state = found;
             entry.shown = None;
         }
         entry.asked = false;
-        if !entry.is_poor() {
-            entry.tries = 0;
+        let again = AGAIN_NS.get(usize::from(entry.tries)).copied();
+        let is_poor = entry.is_poor();
+        entry.tries = if is_poor {
+            entry.tries.saturating_add(1)
+        } else {
+            0
+        };
+        if is_renamed && self.renamed.len() < self.limit {
+            self.renamed.push(subject);
+        }
+        if !is_poor {
             return;
         }
-        let again = AGAIN_NS.get(usize::from(entry.tries)).copied();
-        entry.tries = entry.tries.saturating_add(1);
         match again {
             Some(pause) => self.ask(subject, now + pause),
-            None => entry.rests_until = now + REST_NS,
+            None => {
+                if let Some(entry) = self.entry(subject) {
+                    entry.rests_until = now + REST_NS;
+                }
+            }
         }
     }
 
@@ -304,7 +331,11 @@ impl Registry {
 
     fn insert_quietly(&mut self, subject: Subject, entry: Entry) {
         match subject {
-            Subject::Cgroup(id) => drop(self.cgroups.insert(id, entry)),
+            Subject::Cgroup(id) => {
+                if let Some((lost, _)) = self.cgroups.insert(id, entry) {
+                    self.hosted_changed |= self.hosted.remove(&lost);
+                }
+            }
             Subject::PidNs(inode) => drop(self.namespaces.insert(inode, entry)),
         }
     }
@@ -366,7 +397,10 @@ impl Registry {
                 break;
             };
             match subject {
-                Subject::Cgroup(id) => drop(self.cgroups.remove(&id)),
+                Subject::Cgroup(id) => {
+                    self.hosted_changed |= self.hosted.remove(&id);
+                    self.cgroups.remove(&id);
+                }
                 Subject::PidNs(inode) => {
                     let is_it = self.namespaces.peek(&inode).is_some_and(|entry| {
                         matches!((entry.process, process), (Some(a), Some(b)) if is_same(a, b))

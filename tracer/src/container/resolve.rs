@@ -6,6 +6,8 @@
 
 use std::collections::HashMap;
 
+use tracer_common::globals::INIT_PID_NS_INUM;
+
 use super::cgroupfs::{CgroupId, Hierarchy, Index};
 use super::process::{self, ProcessId, Stat};
 use super::runtimes::{self, Clue, Parent};
@@ -134,17 +136,29 @@ impl Resolver {
         inits
     }
 
-    /// A cgroup that was seen when it was made.
-    pub fn learn_path(&mut self, id: CgroupId, path: &str) {
-        self.index.learn(id, path);
-    }
-
     fn cgroup(&mut self, id: CgroupId, question: &Question) -> Verdict {
         let given = question.path.clone();
         let Some(path) = given.or_else(|| self.path_of(id, question.process)) else {
             return Verdict::Unknown;
         };
-        self.at(&path, question.process)
+        let mut verdict = self.at(&path, question.process);
+        if let Verdict::Container(identity) = &mut verdict
+            && identity.pid_ns.is_none()
+        {
+            identity.on_host = self.is_on_host(id.hierarchy, &path);
+        }
+        verdict
+    }
+
+    /// Whether a process of a cgroup is in the host's PID namespace.
+    fn is_on_host(&self, hierarchy: Hierarchy, path: &str) -> bool {
+        let members = self.index.directory(hierarchy, path);
+        let Some(text) = members.and_then(|at| self.root.text(at.join("cgroup.procs"))) else {
+            return false;
+        };
+        let mut members = text.lines().filter_map(|line| line.parse().ok());
+        let pid_ns = members.find_map(|pid| process::pid_ns(&self.root, pid));
+        pid_ns == Some(INIT_PID_NS_INUM)
     }
 
     /// Who is in the cgroup at a path; `process`: any that was seen in it.

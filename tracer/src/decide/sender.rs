@@ -6,7 +6,7 @@
 //! How each path calls the core sender tells them apart.
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tracer_common::signals::{
     self, SIGALRM, SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGIO, SIGKILL, SIGPIPE, SIGPROF, SIGQUIT,
     SIGTSTP, SIGTTIN, SIGTTOU, SIGURG, SIGVTALRM, SIGWINCH, SIGXFSZ,
@@ -15,7 +15,7 @@ use tracer_common::signals::{
 use super::situation::{Info, PF_EXITING, PF_KTHREAD, Relation, Situation, si};
 
 /// What kind of sender it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// A process, by a system call.

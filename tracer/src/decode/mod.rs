@@ -9,8 +9,8 @@ use std::fmt;
 
 use bytes::Buf;
 use tracer_common::facts::{
-    Ancestor, CGROUP_PATH_LEN, CgroupMkdir, Cgroups, DeliverCore, DeliverFull, Exit, Header, Oom,
-    PidLevels, Reaper, SignalCore, SignalFull, Task, Zap, kind,
+    Ancestor, CGROUP_PATH_LEN, CgroupMkdir, CgroupRmdir, Cgroups, DeliverCore, DeliverFull, Exit,
+    Header, Oom, PidLevels, Reaper, SignalCore, SignalFull, Task, Zap, kind,
 };
 
 #[cfg(test)]
@@ -27,6 +27,7 @@ pub enum Fact {
     Zap(Box<Zap>),
     Oom(Oom),
     CgroupMkdir(Box<CgroupMkdir>),
+    CgroupRmdir(CgroupRmdir),
 }
 
 impl Fact {
@@ -41,6 +42,7 @@ impl Fact {
             Self::Zap(record) => &record.header,
             Self::Oom(record) => &record.header,
             Self::CgroupMkdir(record) => &record.header,
+            Self::CgroupRmdir(record) => &record.header,
         }
     }
 }
@@ -168,6 +170,15 @@ pub fn decode(mut bytes: &[u8]) -> Result<Fact, DecodeError> {
             });
             b.copy_to_slice(&mut record.path);
             Fact::CgroupMkdir(record)
+        }
+        kind::CGROUP_RMDIR => {
+            short(kind_of, size_of::<CgroupRmdir>())?;
+            Fact::CgroupRmdir(CgroupRmdir {
+                header: header(b),
+                id: b.get_u64_le(),
+                hierarchy: b.get_u32_le(),
+                _pad: b.get_u32_le(),
+            })
         }
         other => return Err(DecodeError::UnknownKind(other)),
     })

@@ -47,6 +47,7 @@ round_trip! {
     zap: ZAP, Zap, |r| Fact::Zap(Box::new(r));
     oom: OOM, Oom, Fact::Oom;
     cgroup_mkdir: CGROUP_MKDIR, CgroupMkdir, |r| Fact::CgroupMkdir(Box::new(r));
+    cgroup_rmdir: CGROUP_RMDIR, CgroupRmdir, Fact::CgroupRmdir;
 }
 
 #[test]

@@ -34,7 +34,9 @@ pub fn meaning(r: &Signal) -> Meaning {
     match sig {
         SIGTERM | SIGINT | SIGQUIT => Meaning::Stop,
         SIGPWR if is_outside => Meaning::Stop,
-        sig if sig >= SIGRTMIN && is_outside && r.sender.role == Some("runtime") => Meaning::Stop,
+        sig if sig >= SIGRTMIN && is_outside && r.sender.role.as_deref() == Some("runtime") => {
+            Meaning::Stop
+        }
         // Meant to make a core, and not to reload anything.
         sig if signals::contains(signals::COREDUMP, sig) && r.outcome == Outcome::Dropped => {
             Meaning::Stop

@@ -19,7 +19,7 @@ const AWAITED: usize = 16_384;
 pub fn is_shared_main(r: &Signal) -> bool {
     let process = &r.target.process;
     let container = process.container.as_ref();
-    (r.sender.role == Some("runtime") || r.sender.kind == Kind::Oom)
+    (r.sender.role.as_deref() == Some("runtime") || r.sender.kind == Kind::Oom)
         && process.ns_pid != Some(1)
         && process.pid.is_some()
         && container.is_some_and(|c| c.id.is_some() && c.init_pid == process.pid)

@@ -150,7 +150,7 @@ impl Hop {
     }
 
     pub fn is_by_runtime(&self) -> bool {
-        self.sender.role == Some("runtime")
+        self.sender.role.as_deref() == Some("runtime")
     }
 }
 

@@ -139,7 +139,7 @@ impl Tape {
             kind,
             process,
             ancestors: Vec::new(),
-            role: role.map(|(role, _)| role),
+            role: role.map(|(role, _)| role.into()),
             role_words: role.map(|(_, words)| words.to_owned()),
         };
         let by = |process, role| of(Kind::Process, process, role);
@@ -219,7 +219,7 @@ impl Tape {
             },
             outcome,
             reason,
-            rule: "test/rule",
+            rule: "test/rule".into(),
             explanation: "for the test".into(),
             path: Vec::new(),
         };
@@ -268,7 +268,7 @@ impl Tape {
             target,
             outcome,
             reason,
-            rule: "test/rule",
+            rule: "test/rule".into(),
             explanation: "for the test".into(),
             latency_ns: Some(100_000),
             generated_mono_ns: Some(at),
@@ -378,7 +378,7 @@ impl Tape {
             when: self.next(),
             version: "0".to_owned(),
             kernel: "6".to_owned(),
-            hooks: [("zap", Some("inferred"))].into(),
+            hooks: [("zap".into(), Some("inferred".into()))].into(),
             refused: [].into(),
             lost_abilities: [].into(),
             filters: filters.iter().map(|f| (*f).to_owned()).collect(),

@@ -51,7 +51,7 @@ pub fn sender(sender: &Sender, target: &Process) -> String {
         && (sender.process.pid, sender.process.start_ns) == (target.pid, target.start_ns);
     match sender.kind {
         Kind::Process if is_itself => "it itself".to_owned(),
-        Kind::Process => match (&sender.role_words, sender.role) {
+        Kind::Process => match (&sender.role_words, sender.role.as_deref()) {
             (Some(words), Some(role)) if role != "host" => words.clone(),
             _ if sender.process.pid.is_none() => "an unknown process".to_owned(),
             _ => process(&sender.process),

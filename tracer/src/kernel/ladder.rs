@@ -180,10 +180,13 @@ pub const HOOKS: &[Hook] = &[
     Hook {
         id: "cgroup",
         required: false,
-        purpose: "the names of containers as they are made (without it those that end at once may stay nameless)",
+        purpose: "containers as they are made and removed (without it those that end at once may stay nameless)",
         rungs: &[rung(
             "raw_tp",
-            &[program("mkdir_raw_tp", RawTp("cgroup_mkdir"))],
+            &[
+                program("mkdir_raw_tp", RawTp("cgroup_mkdir")),
+                program("rmdir_raw_tp", RawTp("cgroup_rmdir")),
+            ],
         )],
     },
 ];

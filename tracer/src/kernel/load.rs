@@ -12,7 +12,7 @@ use std::{
 use anyhow::{Context as _, anyhow};
 use aya::{
     Ebpf, EbpfLoader,
-    maps::{HashMap, MapData, PerCpuArray, RingBuf},
+    maps::{Array, HashMap, MapData, PerCpuArray, RingBuf},
 };
 use tokio::io::{Interest, unix::AsyncFd};
 use tracer_common::{
@@ -39,7 +39,8 @@ pub struct Options {
     pub signal_set: u64,
     /// Tracepoint results to record: bit `result`.
     pub result_set: u32,
-    /// Bits of [`gate`] that the caller wants; the kernel's own are added.
+    /// Bits of [`gate`] that the caller wants; the kernel's own are added, and what
+    /// names need.
     pub gates: u32,
     /// BTF to resolve offsets from, instead of the running kernel's.
     pub btf: Option<PathBuf>,
@@ -50,6 +51,8 @@ pub struct Options {
     /// Bytes of the ring for what does not matter by itself: a power of two, at
     /// least a page.
     pub ring_bytes: u32,
+    /// Call containers by the names that runtimes have for them.
+    pub names: bool,
 }
 
 impl Default for Options {
@@ -62,6 +65,7 @@ impl Default for Options {
             forced: Vec::new(),
             kernel_log: false,
             ring_bytes: RING_REST_BYTES,
+            names: true,
         }
     }
 }
@@ -69,7 +73,8 @@ impl Default for Options {
 impl Options {
     /// Whether every SIGTERM is recorded, so that its absence can be told.
     pub fn sees_everything_about_sigterm(&self) -> bool {
-        let narrow = gate::INITS_ONLY | gate::PIDS | gate::PID_NS | gate::CGROUPS;
+        let narrow =
+            gate::INITS_ONLY | gate::PIDS | gate::PID_NS | gate::CGROUPS | gate::SENDERS_NAMED;
         signals::contains(self.signal_set, signals::SIGTERM)
             && self.result_set & 0b1_1111 == 0b1_1111
             && self.gates & narrow == 0
@@ -127,6 +132,7 @@ pub(super) fn open(options: &Options) -> anyhow::Result<(Ebpf, Offsets)> {
     for (wanted, bit) in [
         (offsets.exit_has_group_dead, gate::GROUP_DEAD_ARG),
         (offsets.oom_passes_task, gate::OOM_TASK_ARG),
+        (options.names, gate::HOSTED),
     ] {
         if wanted {
             gates |= bit;
@@ -174,10 +180,7 @@ pub fn load(options: &Options) -> anyhow::Result<Loaded> {
     drop(ids);
     give_back_memory();
 
-    let mut take = |name: &str| {
-        ebpf.take_map(name)
-            .ok_or_else(|| anyhow!("the eBPF object has no map {name}: this build is broken"))
-    };
+    let mut take = |name: &str| ebpf.take_map(name).ok_or_else(|| no_map(name));
     let matters = RingBuf::try_from(take("MATTERS")?)?;
     let rest = RingBuf::try_from(take("REST")?)?;
     let counters = PerCpuArray::try_from(take("COUNTERS")?)?;
@@ -235,17 +238,47 @@ impl Loaded {
     /// # Errors
     /// When the map is full ([`tracer_common::globals::FILTER_ENTRIES`]).
     pub fn filter<K: aya::Pod>(&mut self, map: &str, keys: &[(K, u8)]) -> anyhow::Result<()> {
-        let map_data = self
-            .ebpf
-            .map_mut(map)
-            .ok_or_else(|| anyhow!("the eBPF object has no map {map}: this build is broken"))?;
-        let mut map_data: HashMap<_, K, u8> = HashMap::try_from(map_data)?;
-        for (key, value) in keys {
-            map_data
-                .insert(key, value, 0)
-                .with_context(|| format!("adding to the filter {map}"))?;
+        let changes: Vec<_> = keys
+            .iter()
+            .map(|(key, value)| (*key, Some(*value)))
+            .collect();
+        self.change(map, &changes)
+    }
+
+    /// Sets entries of a map, or takes them out.
+    ///
+    /// # Errors
+    /// As [`Self::filter`].
+    pub fn change<K: aya::Pod, V: aya::Pod>(
+        &mut self,
+        map: &str,
+        changes: &[(K, Option<V>)],
+    ) -> anyhow::Result<()> {
+        let map_data = self.ebpf.map_mut(map).ok_or_else(|| no_map(map))?;
+        let mut map_data: HashMap<_, K, V> = HashMap::try_from(map_data)?;
+        for (key, value) in changes {
+            match value {
+                Some(value) => map_data
+                    .insert(key, value, 0)
+                    .with_context(|| format!("adding to the filter {map}"))?,
+                // It may be gone by itself.
+                None => drop(map_data.remove(key)),
+            }
         }
         Ok(())
+    }
+
+    /// Tells the kernel side how many entries `HOSTED` has.
+    ///
+    /// # Errors
+    /// When the map cannot be written, which does not happen to a loaded object.
+    pub fn count_hosted(&mut self, count: usize) -> anyhow::Result<()> {
+        let map = "HOSTED_COUNT";
+        let map_data = self.ebpf.map_mut(map).ok_or_else(|| no_map(map))?;
+        let mut map_data: Array<_, u32> = Array::try_from(map_data)?;
+        map_data
+            .set(0, &(count as u32), 0)
+            .with_context(|| format!("writing {map}"))
     }
 
     /// The reader of the kernel side's own warnings, if it can write any.
@@ -253,6 +286,10 @@ impl Loaded {
         super::log::install();
         aya_log::EbpfLogger::init(&mut self.ebpf).ok()
     }
+}
+
+fn no_map(name: &str) -> anyhow::Error {
+    anyhow!("the eBPF object has no map {name}: this build is broken")
 }
 
 fn unattached(attachment: &Attachment) -> anyhow::Error {

@@ -106,7 +106,9 @@ const ALL_GATES: u32 = gate::HOST
     | gate::PIDS
     | gate::TARGET_PIDS
     | gate::PID_NS
-    | gate::CGROUPS;
+    | gate::CGROUPS
+    | gate::NAMED
+    | gate::SENDERS_NAMED;
 
 /// What is tried, and whether with the kernel side's warnings. No single setting
 /// is the worst for all: a gate adds code, but one that refuses early spares the
@@ -208,11 +210,11 @@ mod tests {
 
     #[test]
     fn the_settings_have_every_gate_of_the_caller() {
-        let kernels = gate::GROUP_DEAD_ARG | gate::OOM_TASK_ARG;
+        let kernels = gate::GROUP_DEAD_ARG | gate::OOM_TASK_ARG | gate::HOSTED;
         let all = SETTINGS.iter().fold(0, |all, (gates, _)| all | gates);
         assert_eq!(all & kernels, 0);
         // Every bit up to the highest is one or the other.
-        assert_eq!(all | kernels, (1 << 9) - 1);
+        assert_eq!(all | kernels, (1 << 12) - 1);
     }
 
     #[test]

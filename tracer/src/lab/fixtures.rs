@@ -118,7 +118,7 @@ pub fn signal(
         result: TraceResult::Ignored,
         outcome: decision.0,
         reason: decision.1,
-        rule: "sig_task_ignored/unkillable",
+        rule: "sig_task_ignored/unkillable".into(),
         explanation: explanation.into(),
         path: Vec::new(),
     }))
@@ -132,7 +132,7 @@ pub fn deliver(millis: u64, number: u32, to: Process, decision: (Outcome, Reason
         target: target(to),
         outcome: decision.0,
         reason: decision.1,
-        rule: "get_signal/handler",
+        rule: "get_signal/handler".into(),
         explanation: "the handler of PID 1 for SIGTERM runs".into(),
         latency_ns: Some(41_000),
         generated_mono_ns: None,

@@ -1,6 +1,8 @@
 //! Records for the tests of the sinks: one of each kind at least, and hostile
 //! ones.
 
+pub mod dice;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -111,7 +113,7 @@ pub fn dropped() -> Signal {
         result: TraceResult::Ignored,
         outcome: Outcome::Dropped,
         reason: Reason::UnkillableInit,
-        rule: "sig_task_ignored/unkillable",
+        rule: "sig_task_ignored/unkillable".into(),
         explanation: "PID 1 has no SIGTERM handler, and the kernel protects a namespace's init from signals it does not handle".into(),
         path: Vec::new(),
     }
@@ -124,7 +126,7 @@ pub fn deliver() -> Deliver {
         target: target(inside(&lab(), "init.sh", 1, 31150)),
         outcome: Outcome::Dropped,
         reason: Reason::UnkillableInitAtDequeue,
-        rule: "get_signal/unkillable",
+        rule: "get_signal/unkillable".into(),
         explanation: "SIGTERM was queued, but when PID 1 took it there was no handler for it: the kernel protects a namespace's init and dropped it there".into(),
         latency_ns: Some(1_234_567),
         generated_mono_ns: Some(2_345_677_000_000),
@@ -135,14 +137,14 @@ pub fn deliver() -> Deliver {
 pub fn path() -> Vec<PathStep> {
     vec![
         PathStep {
-            function: "prepare_signal",
-            test: "signal->flags & SIGNAL_GROUP_EXIT",
+            function: "prepare_signal".into(),
+            test: "signal->flags & SIGNAL_GROUP_EXIT".into(),
             holds: false,
             values: "signal->flags = 0x40".to_owned(),
         },
         PathStep {
-            function: "sig_task_ignored",
-            test: "signal->flags & SIGNAL_UNKILLABLE",
+            function: "sig_task_ignored".into(),
+            test: "signal->flags & SIGNAL_UNKILLABLE".into(),
             holds: true,
             values: String::new(),
         },
@@ -261,12 +263,15 @@ pub fn start() -> Start {
         version: "0.1.0".to_owned(),
         kernel: "6.18.5".to_owned(),
         hooks: BTreeMap::from([
-            ("signal_generate", Some("tp_btf")),
-            ("zap", Some("inferred")),
-            ("oom", None),
+            ("signal_generate".into(), Some("tp_btf".into())),
+            ("zap".into(), Some("inferred".into())),
+            ("oom".into(), None),
         ]),
-        refused: BTreeMap::from([("zap", vec!["fentry: no trampolines".to_owned()])]),
-        lost_abilities: BTreeMap::from([("frozen_v2", vec!["task_struct.jobctl".to_owned()])]),
+        refused: BTreeMap::from([("zap".into(), vec!["fentry: no trampolines".to_owned()])]),
+        lost_abilities: BTreeMap::from([(
+            "frozen_v2".into(),
+            vec!["task_struct.jobctl".to_owned()],
+        )]),
         filters: vec!["--container web".to_owned()],
         host: "node-1".to_owned(),
         boot_id: Some("7d2f6c50-0000-4000-8000-000000000000".to_owned()),
@@ -316,8 +321,8 @@ pub fn hostile(name: &str) -> Signal {
     }];
     signal.target = target(inside(&lab(), name, 1, 31150));
     signal.path = vec![PathStep {
-        function: "f",
-        test: "t",
+        function: "f".into(),
+        test: "t".into(),
         holds: true,
         values: name.to_owned(),
     }];

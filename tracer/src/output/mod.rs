@@ -13,10 +13,11 @@ pub mod color;
 pub mod escape;
 pub mod json;
 pub mod schema;
+pub mod table;
 pub mod text;
 
 #[cfg(test)]
-mod fixtures;
+pub(crate) mod fixtures;
 
 /// Where records go. A sink may hold back what it got until [`Sink::flush`],
 /// which the caller calls whenever it has nothing else to do, and at the end:

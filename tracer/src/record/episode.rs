@@ -6,13 +6,13 @@
 use std::borrow::Cow;
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{ContainerRef, Process, Sender, SignalName, When, ZapVictim};
 
 /// From the first sign of a container's end to the end of its PID namespace. A
 /// later record with the same `id` tells more of the same termination.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Episode {
     /// When it was told; what it tells of is earlier.
     #[serde(flatten)]
@@ -61,7 +61,7 @@ pub struct Episode {
 }
 
 /// How far a termination has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EpisodeState {
     /// The tracing ended before it did.
@@ -72,7 +72,7 @@ pub enum EpisodeState {
 }
 
 /// How the container's main process ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Ending {
     /// It exited, or the default action of the stop signal ended it.
@@ -88,7 +88,7 @@ pub enum Ending {
 }
 
 /// A cause that was recognised.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Diagnosis {
     /// A stable id, such as `PID1_NO_HANDLER`; docs/diagnoses.md has all.
     pub id: Cow<'static, str>,
@@ -107,7 +107,9 @@ pub struct Diagnosis {
 }
 
 /// The type of a record that is referred to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Referred {
     Signal,
@@ -117,14 +119,16 @@ pub enum Referred {
 }
 
 /// A record, by its type and time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 pub struct Reference {
     pub mono_ns: u64,
     pub record: Referred,
 }
 
 /// One event of a termination.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TimelineEntry {
     /// Of the record that tells it in full.
     #[serde(flatten)]

@@ -8,7 +8,7 @@
 use std::borrow::Cow;
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 mod episode;
 mod process;
@@ -23,7 +23,7 @@ pub use session::{Loss, Start, Stop, Tally};
 use crate::decide::{Outcome, Reason};
 
 /// One line of output.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Record {
     Signal(Box<Signal>),
@@ -37,7 +37,7 @@ pub enum Record {
 }
 
 /// When something happened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct When {
     /// Wall clock, RFC 3339 with nanoseconds, UTC.
     pub ts: Timestamp,
@@ -46,7 +46,7 @@ pub struct When {
 }
 
 /// A signal and its code.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SignalId {
     /// 1 to 64.
     pub number: u32,
@@ -57,7 +57,7 @@ pub struct SignalId {
 }
 
 /// Where a signal goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
     Process,
@@ -65,7 +65,7 @@ pub enum Scope {
 }
 
 /// Of the sender's PID namespace to the target's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Relation {
     Same,
@@ -76,7 +76,7 @@ pub enum Relation {
 }
 
 /// The tracepoint's own word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TraceResult {
     /// Queued, which is not yet delivered.
@@ -90,7 +90,7 @@ pub enum TraceResult {
 }
 
 /// What the target has set for the signal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Disposition {
     Default,
@@ -99,19 +99,19 @@ pub enum Disposition {
 }
 
 /// One test on the kernel's way to its decision (`-v`).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PathStep {
     /// The kernel function.
-    pub function: &'static str,
+    pub function: Cow<'static, str>,
     /// The test, as the kernel's source has it.
-    pub test: &'static str,
+    pub test: Cow<'static, str>,
     pub holds: bool,
     /// This event's values.
     pub values: String,
 }
 
 /// One firing of the kernel's `signal_generate`.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Signal {
     #[serde(flatten)]
     pub when: When,
@@ -126,16 +126,16 @@ pub struct Signal {
     pub outcome: Outcome,
     pub reason: Reason,
     /// The kernel function and test that decided.
-    pub rule: &'static str,
+    pub rule: Cow<'static, str>,
     /// One sentence for a person.
     pub explanation: Cow<'static, str>,
     /// The path walked, with `-v`.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub path: Vec<PathStep>,
 }
 
 /// A signal left the queue of its target.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Deliver {
     #[serde(flatten)]
     pub when: When,
@@ -143,18 +143,18 @@ pub struct Deliver {
     pub target: Target,
     pub outcome: Outcome,
     pub reason: Reason,
-    pub rule: &'static str,
+    pub rule: Cow<'static, str>,
     pub explanation: Cow<'static, str>,
     /// Since the matching `signal` record; null where none was seen.
     pub latency_ns: Option<u64>,
     pub generated_mono_ns: Option<u64>,
     /// The path walked, with `-v`.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub path: Vec<PathStep>,
 }
 
 /// Of a PID namespace's end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ZapPhase {
     Begin,
@@ -162,7 +162,7 @@ pub enum ZapPhase {
 }
 
 /// How the end of a PID namespace was seen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ZapSource {
     Fentry,
@@ -171,7 +171,7 @@ pub enum ZapSource {
 }
 
 /// A PID namespace is being torn down (`zap_pid_ns_processes`).
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Zap {
     #[serde(flatten)]
     pub when: When,
@@ -188,7 +188,7 @@ pub struct Zap {
 }
 
 /// A process ended.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Exit {
     #[serde(flatten)]
     pub when: When,
@@ -203,7 +203,7 @@ pub struct Exit {
 }
 
 /// A signal by number and name.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SignalName {
     pub number: u32,
     pub name: Cow<'static, str>,

@@ -1,15 +1,15 @@
 //! Processes and containers in a record.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use schemars::JsonSchema;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{Comm, Disposition};
 use crate::decide::sender;
 
 /// A process, by every number that it has.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Process {
     /// The process, as the host sees it.
     pub pid: Option<u32>,
@@ -62,34 +62,34 @@ impl Process {
 }
 
 /// Who really sent a signal.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Sender {
     pub kind: sender::Kind,
     /// Null fields where no process sent it.
     #[serde(flatten)]
     pub process: Process,
     /// Its ancestors, the parent first, where they were recorded.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ancestors: Vec<Ancestor>,
     /// What it is to the target's container: `runtime`, `own_init`, `exec`,
     /// `shell_inside`, and others. Left out where the target is in none. By names
     /// that processes give themselves: for reading, not for deciding.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub role: Option<&'static str>,
+    pub role: Option<Cow<'static, str>>,
     /// The same in words: `docker (runc)`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub role_words: Option<String>,
 }
 
 /// A process further up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Ancestor {
     pub pid: u32,
     pub comm: Comm,
 }
 
 /// Who was to get a signal, and in what state it was.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Target {
     #[serde(flatten)]
     pub process: Process,
@@ -112,7 +112,7 @@ pub struct Target {
 }
 
 /// A process that the end of a PID namespace killed.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ZapVictim {
     #[serde(flatten)]
     pub process: Process,
@@ -123,7 +123,7 @@ pub struct ZapVictim {
 }
 
 /// What runs a container.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Runtime {
     Docker,
@@ -137,8 +137,37 @@ pub enum Runtime {
     Unknown,
 }
 
+impl Runtime {
+    pub const ALL: [Self; 9] = [
+        Self::Docker,
+        Self::Containerd,
+        Self::CriO,
+        Self::Podman,
+        Self::Runc,
+        Self::Crun,
+        Self::Lxc,
+        Self::Nspawn,
+        Self::Unknown,
+    ];
+
+    /// A stable word, that of the records.
+    pub fn id(self) -> &'static str {
+        match self {
+            Self::Docker => "docker",
+            Self::Containerd => "containerd",
+            Self::CriO => "cri-o",
+            Self::Podman => "podman",
+            Self::Runc => "runc",
+            Self::Crun => "crun",
+            Self::Lxc => "lxc",
+            Self::Nspawn => "nspawn",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 /// A container. A PID namespace that no runtime claims is one too.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Container {
     /// The runtime's full id.
     pub id: Option<String>,
@@ -175,12 +204,18 @@ impl Serialize for ContainerRef {
     }
 }
 
+impl<'de> Deserialize<'de> for ContainerRef {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Container::deserialize(deserializer).map(|container| Self(Arc::new(container)))
+    }
+}
+
 impl JsonSchema for ContainerRef {
     fn inline_schema() -> bool {
         Container::inline_schema()
     }
 
-    fn schema_name() -> std::borrow::Cow<'static, str> {
+    fn schema_name() -> Cow<'static, str> {
         Container::schema_name()
     }
 

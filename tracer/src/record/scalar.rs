@@ -1,10 +1,10 @@
 //! Small values that print themselves fast: at half a million records a second
 //! a general formatter is most of the cost.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use tracer_common::facts::COMM_LEN;
 
 /// A process's name, at most 15 bytes, as the kernel has it. It is chosen by
@@ -43,6 +43,24 @@ impl Serialize for Comm {
     }
 }
 
+impl<'de> Deserialize<'de> for Comm {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
+        impl de::Visitor<'_> for Text {
+            type Value = Comm;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a process's name")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Comm, E> {
+                Ok(Comm::from(text))
+            }
+        }
+        deserializer.deserialize_str(Text)
+    }
+}
+
 impl JsonSchema for Comm {
     fn schema_name() -> Cow<'static, str> {
         "Comm".into()
@@ -72,6 +90,13 @@ impl Timestamp {
         digits(&mut out[17..19], of_day % 60);
         digits(&mut out[20..29], nanos);
         out
+    }
+
+    /// Reads what [`Self::format`] writes, and anything else that is RFC 3339 and
+    /// not before 1970.
+    pub fn parse(text: &str) -> Option<Self> {
+        let time: jiff::Timestamp = text.parse().ok()?;
+        u64::try_from(time.as_nanosecond()).ok().map(Self)
     }
 }
 
@@ -106,6 +131,25 @@ impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let text = self.format();
         serializer.serialize_str(std::str::from_utf8(&text).map_err(serde::ser::Error::custom)?)
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
+        impl de::Visitor<'_> for Text {
+            type Value = Timestamp;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a time as RFC 3339 has it")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Timestamp, E> {
+                Timestamp::parse(text)
+                    .ok_or_else(|| E::invalid_value(de::Unexpected::Str(text), &self))
+            }
+        }
+        deserializer.deserialize_str(Text)
     }
 }
 

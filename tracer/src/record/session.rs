@@ -1,14 +1,14 @@
 //! Records about the tracing itself: its start, its losses, its end.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::When;
 
 /// Cumulative counters. `kernel_seen == filtered + submitted + ring_full` always.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Loss {
     #[serde(flatten)]
     pub when: When,
@@ -25,7 +25,7 @@ pub struct Loss {
 }
 
 /// Printed once every hook is live: whoever waits for it misses nothing.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Start {
     #[serde(flatten)]
     pub when: When,
@@ -33,13 +33,13 @@ pub struct Start {
     pub version: String,
     pub kernel: String,
     /// Hook to how it is attached; null where it is not.
-    pub hooks: BTreeMap<&'static str, Option<&'static str>>,
+    pub hooks: BTreeMap<Cow<'static, str>, Option<Cow<'static, str>>>,
     /// Why better ways to attach a hook were refused.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub refused: BTreeMap<&'static str, Vec<String>>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub refused: BTreeMap<Cow<'static, str>, Vec<String>>,
     /// Abilities that this kernel's BTF does not allow, with the missing fields.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub lost_abilities: BTreeMap<&'static str, Vec<String>>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub lost_abilities: BTreeMap<Cow<'static, str>, Vec<String>>,
     /// The filters in force, as they were given.
     pub filters: Vec<String>,
     pub host: String,
@@ -49,7 +49,7 @@ pub struct Start {
 }
 
 /// How often one outcome came in one container.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Tally {
     /// Null for the host.
     pub container: Option<String>,
@@ -58,7 +58,7 @@ pub struct Tally {
 }
 
 /// Printed at the end.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Stop {
     #[serde(flatten)]
     pub when: When,

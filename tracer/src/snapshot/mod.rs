@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::container::process::{self, ProcessId};
 use crate::container::shapes;
-use crate::container::{Identity, Kind, Question, Resolver, Root, Subject, Verdict};
+use crate::container::{Called, Identity, Kind, Question, Resolver, Root, Subject, Verdict};
 use crate::decide::names;
 use crate::kernel::cgroup::v1_controller;
 use crate::record::Runtime;
@@ -214,6 +214,21 @@ fn row(
         processes: pids.len(),
         stop,
         stop_timeout: identity.stop_timeout,
+    }
+}
+
+impl<'a> From<&'a Row> for Called<'a> {
+    fn from(row: &'a Row) -> Self {
+        Self {
+            name: &row.name,
+            id: row.id.as_deref(),
+            runtime: row.runtime,
+            image: row.image.as_deref(),
+            pod: row.pod.as_deref(),
+            pod_namespace: row.pod_namespace.as_deref(),
+            pid_ns: row.pid_ns,
+            init: row.main.as_ref().map(|main| main.comm.as_str().into()),
+        }
     }
 }
 

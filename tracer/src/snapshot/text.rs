@@ -1,16 +1,12 @@
 //! The list of containers for people.
 
-use std::fmt::Write as _;
 use std::io;
 
 use anstyle::{AnsiColor, Style};
 
 use super::Row;
-use crate::output::escape::terminal;
+use crate::output::{escape::terminal, table};
 use crate::record::Runtime;
-
-/// A column is at most so many characters wide; what is longer is cut.
-const WIDEST: usize = 40;
 
 /// Writes the list, a line for each container below a line of titles.
 ///
@@ -23,44 +19,21 @@ pub fn render(rows: &[Row], out: &mut impl io::Write, colour: bool) -> io::Resul
             "no containers and no PID namespaces but the machine's own"
         );
     }
-    let paint = |style: Style| if colour { style } else { Style::new() };
     let titles = [
         "NAME", "RUNTIME", "POD", "IMAGE", "PID NS", "MAIN", "PROCS", "STOP",
     ];
-    let cells: Vec<[String; 8]> = rows.iter().map(cells).collect();
-    let width = |column: usize| {
-        let lengths = cells.iter().map(|row| row[column].chars().count());
-        lengths.chain([titles[column].len()]).max().unwrap_or(0)
-    };
-    // A column in which nobody has anything only takes room.
-    let is_shown = |column: usize| {
-        cells
-            .iter()
-            .any(|row| !matches!(row[column].as_str(), "" | "-"))
-    };
-    let shown: Vec<(usize, usize)> = (0..titles.len())
-        .filter(|column| is_shown(*column))
-        .map(|column| (column, width(column)))
+    let rows: Vec<_> = rows
+        .iter()
+        .map(|row| {
+            let is_lost = row.stop.is_some_and(|stop| stop.is_lost());
+            let style = match is_lost {
+                true => AnsiColor::Red.on_default(),
+                false => Style::new(),
+            };
+            (cells(row), style)
+        })
         .collect();
-    let line = |texts: &[String]| {
-        let mut line = String::new();
-        for (column, width) in &shown {
-            // Writing to a String does not fail.
-            let _ = write!(line, "{:<width$}  ", texts[*column]);
-        }
-        line.trim_end().to_owned()
-    };
-    let bold = paint(Style::new().bold());
-    writeln!(out, "{bold}{}{bold:#}", line(&titles.map(str::to_owned)))?;
-    for (row, texts) in rows.iter().zip(&cells) {
-        let is_lost = row.stop.is_some_and(|stop| stop.is_lost());
-        let style = paint(match is_lost {
-            true => AnsiColor::Red.on_default(),
-            false => Style::new(),
-        });
-        writeln!(out, "{style}{}{style:#}", line(texts))?;
-    }
-    Ok(())
+    table::render(titles, &rows, out, colour)
 }
 
 fn cells(row: &Row) -> [String; 8] {
@@ -71,15 +44,8 @@ fn cells(row: &Row) -> [String; 8] {
         _ => dash(),
     };
     let runtime = match row.runtime {
-        Runtime::Docker => "docker",
-        Runtime::Containerd => "containerd",
-        Runtime::CriO => "cri-o",
-        Runtime::Podman => "podman",
-        Runtime::Runc => "runc",
-        Runtime::Crun => "crun",
-        Runtime::Lxc => "lxc",
-        Runtime::Nspawn => "nspawn",
         Runtime::Unknown => "-",
+        runtime => runtime.id(),
     };
     let main = match &row.main {
         Some(main) if main.args.is_empty() => format!("{} {}", main.pid, main.comm),
@@ -102,7 +68,7 @@ fn cells(row: &Row) -> [String; 8] {
         row.processes.to_string(),
     ];
     let [name, runtime, pod, image, pid_ns, main, processes] =
-        texts.map(|text| cut(&terminal(&text)));
+        texts.map(|text| terminal(&text).into_owned());
     // What becomes of the signal is what the list is for: never cut.
     [
         name,
@@ -114,11 +80,4 @@ fn cells(row: &Row) -> [String; 8] {
         processes,
         row.stop_words(),
     ]
-}
-
-fn cut(text: &str) -> String {
-    match text.char_indices().nth(WIDEST) {
-        Some(_) => text.chars().take(WIDEST - 1).chain(['…']).collect(),
-        None => text.to_owned(),
-    }
 }

@@ -28,6 +28,7 @@ pub const OPTIONS: Options = Options {
     sees_sigterm: true,
     zap_source: ZapSource::Inferred,
     v1_hierarchy: None,
+    names: true,
 };
 
 /// A process of the tests.

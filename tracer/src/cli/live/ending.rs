@@ -72,11 +72,26 @@ impl Patience<'_> {
     /// # Errors
     /// Those of writing.
     pub async fn until(&mut self, queue: &Queue, limit: usize) -> io::Result<bool> {
+        self.wait(queue, || queue.below(limit)).await
+    }
+
+    /// Whether all is written, where there will be no more.
+    ///
+    /// # Errors
+    /// Those of writing.
+    pub async fn finished(&mut self, queue: &Queue) -> io::Result<bool> {
+        self.wait(queue, || queue.finished()).await
+    }
+
+    async fn wait<F>(&mut self, queue: &Queue, until: impl Fn() -> F) -> io::Result<bool>
+    where
+        F: Future<Output = io::Result<()>>,
+    {
         while !self.over {
             let written = queue.written();
             tokio::select! {
                 biased;
-                done = queue.below(limit) => return done.map(|()| true),
+                done = until() => return done.map(|()| true),
                 _ = self.terminate.recv() => self.signal(),
                 _ = self.interrupt.recv() => self.signal(),
                 () = sleep(STALL), if self.interrupted => self.over = queue.written() == written,

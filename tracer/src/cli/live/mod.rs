@@ -3,21 +3,23 @@
 //! The command line and its story; the options' meaning is in `plan`, the
 //! loop in `stream`, its end in `ending`, and the thread that writes in `writer`.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::process::ExitCode;
 
 use clap::ValueEnum;
 
-use crate::{
-    decide::{Outcome, Reason, names},
-    output::color::Color,
-};
+use crate::output::color::Color;
 
 pub(super) mod ending;
 pub(super) mod plan;
+mod select;
 mod stream;
 pub(super) mod tales;
 mod tally;
+mod target;
 mod writer;
+
+pub use select::{Select, Trace};
+pub use stream::To;
 
 /// Show signals as the kernel decides about them.
 ///
@@ -29,6 +31,9 @@ mod writer;
 /// In a line, `bash 22[31207]` is the process bash, 22 in its own PID namespace
 /// and 31207 on the host. DROPPED means that the target never hears of it.
 ///
+/// Filters go by the target, unless they name the sender, and apply to containers
+/// that start later too.
+///
 /// When a container has ended, a paragraph tells the whole of it: who stopped it
 /// how, what went wrong, and what to do about that. Filters that hide a part of
 /// the story (all but --container, --host and --all) hide the paragraph as well.
@@ -36,49 +41,11 @@ mod writer;
 /// Ends with Ctrl-C and then prints a summary.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Only these signals: TERM, SIGKILL, 15, RTMIN+3; also a list with commas.
-    #[arg(short, long, value_name = "SIGNAL", value_delimiter = ',', value_parser = names::parse_signal)]
-    pub signal: Vec<u32>,
+    #[command(flatten)]
+    pub select: Select,
 
-    /// Only signals to these processes (host pids), in containers or not.
-    #[arg(short, long, value_name = "PID", value_delimiter = ',')]
-    pub pid: Vec<u32>,
-
-    /// Only signals from these processes (host pids).
-    #[arg(long, value_name = "PID", value_delimiter = ',')]
-    pub sender_pid: Vec<u32>,
-
-    /// Only signals to these containers: name, beginning of the id, image, pod
-    /// or namespace/pod, name of the init, or inode of the PID namespace; * and ?
-    /// match as in a shell.
-    #[arg(short, long, value_name = "CONTAINER", value_delimiter = ',')]
-    pub container: Vec<String>,
-
-    /// Only signals to the processes of these cgroups and of those below them:
-    /// directories under /sys/fs/cgroup.
-    #[arg(long, value_name = "DIR", value_delimiter = ',')]
-    pub cgroup: Vec<PathBuf>,
-
-    /// Only these outcomes: dropped, coalesced, failed, queued, fatal; on
-    /// delivery also handled, stopped, ignored.
-    #[arg(short, long, value_name = "OUTCOME", value_delimiter = ',', value_parser = parse_outcome)]
-    pub outcome: Vec<Outcome>,
-
-    /// Only these reasons, for instance unkillable_init.
-    #[arg(short, long, value_name = "REASON", value_delimiter = ',', value_parser = parse_reason)]
-    pub reason: Vec<Reason>,
-
-    /// Only signals to the init of a container.
-    #[arg(long)]
-    pub inits: bool,
-
-    /// Also the processes of the host.
-    #[arg(long)]
-    pub host: bool,
-
-    /// Everything: the host's processes, every signal, every delivery and exit.
-    #[arg(short, long)]
-    pub all: bool,
+    #[command(flatten)]
+    pub trace: Trace,
 
     /// Only episodes: each termination of a container, told whole, and no single
     /// events.
@@ -88,10 +55,6 @@ pub struct Args {
     /// No episodes.
     #[arg(long)]
     pub no_episodes: bool,
-
-    /// Stop after this time: 10s, 500ms, 2m.
-    #[arg(short, long, value_name = "TIME", value_parser = plan::parse_duration)]
-    pub duration: Option<std::time::Duration>,
 
     /// Stop after this many signals were shown.
     #[arg(short = 'n', long, value_name = "N")]
@@ -104,30 +67,6 @@ pub struct Args {
     /// Colour: auto is for terminals, and respects NO_COLOR.
     #[arg(long, value_enum, default_value_t = Color::Auto)]
     pub color: Color,
-
-    #[command(flatten)]
-    pub attach: super::Attach,
-
-    /// Kernel type information to use instead of /sys/kernel/btf/vmlinux.
-    #[arg(long, value_name = "FILE")]
-    pub btf: Option<PathBuf>,
-
-    /// Room for bursts, in MiB (1 to 1024, rounded up to a power of two). More
-    /// room costs twice as much resident memory.
-    #[arg(long, value_name = "MIB", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=1024))]
-    pub buffer: u32,
-
-    /// Print the kernel side's own warnings (rare).
-    #[arg(long)]
-    pub kernel_log: bool,
-
-    /// Trace while this command runs, and end with its exit code. With --format
-    /// json its output goes to stderr, so that stdout has nothing but records.
-    /// The first Ctrl-C is left to the command. What ends tracing before it
-    /// (--duration, --count, a second Ctrl-C, SIGTERM) lets it run on, says so,
-    /// and exits with 0.
-    #[arg(last = true, value_name = "COMMAND")]
-    pub command: Vec<std::ffi::OsString>,
 }
 
 /// How to print.
@@ -139,34 +78,22 @@ pub enum Format {
     Json,
 }
 
-fn parse_outcome(text: &str) -> Result<Outcome, String> {
-    let known = || Outcome::ALL.map(Outcome::id).join(", ");
-    Outcome::ALL
-        .into_iter()
-        .find(|outcome| outcome.id() == text)
-        .ok_or_else(|| format!("no such outcome; there are {}", known()))
-}
-
-fn parse_reason(text: &str) -> Result<Reason, String> {
-    let known = || {
-        let ids: Vec<_> = Reason::ALL.iter().map(|reason| reason.id()).collect();
-        ids.join(", ")
-    };
-    Reason::ALL
-        .iter()
-        .copied()
-        .find(|reason| reason.id() == text)
-        .ok_or_else(|| format!("no such reason; there are {}", known()))
-}
-
 /// Traces until something ends it.
 ///
 /// # Errors
 /// When tracing cannot start, or output cannot be written.
 pub fn run(args: Args, verbose: bool) -> anyhow::Result<ExitCode> {
-    let plan = plan::Plan::new(&args, verbose)?;
+    trace(args, verbose, None)
+}
+
+/// The same, into a recording where there is one.
+///
+/// # Errors
+/// As [`run`].
+pub fn trace(args: Args, verbose: bool, to: Option<To>) -> anyhow::Result<ExitCode> {
+    let plan = plan::Plan::new(&args.select, &args.trace, verbose)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    runtime.block_on(stream::run(&args, &plan))
+    runtime.block_on(stream::run(&args, &plan, to))
 }

@@ -9,22 +9,31 @@ use tracer_common::{
     signals::{SIGCHLD, SIGURG, SIGWINCH, mask},
 };
 
-use super::Args;
+use super::{Select, Trace};
 use crate::{
+    container::{Pattern, Wanted},
     decide::{Outcome, names},
     kernel::load,
-    view::{ContainerPattern, View},
+    view::{Senders, View},
 };
 
 /// What the default view hides: news about no one. SIG32 and SIG33 are the C
 /// library's own, SIGURG is how Go wakes its threads.
 const NOISE: u64 = mask(SIGCHLD) | mask(SIGURG) | mask(SIGWINCH) | mask(32) | mask(33);
 
+/// Containers that were asked for by name, and not by number.
+#[derive(Debug, Clone, Default)]
+pub struct Named {
+    pub targets: Wanted,
+    pub senders: Wanted,
+}
+
 /// The options, understood.
 #[derive(Debug)]
 pub struct Plan {
     pub load: load::Options,
     pub view: View,
+    pub named: Named,
     /// Wanted host pids, with `WANT_*` bits.
     pub pids: Vec<(u32, u8)>,
     /// Wanted PID namespaces of targets.
@@ -41,26 +50,18 @@ impl Plan {
     ///
     /// # Errors
     /// When a cgroup cannot be read.
-    pub fn new(args: &Args, verbose: bool) -> anyhow::Result<Self> {
-        let signal_set = match args.signal.as_slice() {
-            [] if args.all => u64::MAX,
-            [] => !NOISE,
-            chosen => chosen.iter().fold(0, |set, sig| set | mask(*sig)),
-        };
-        let containers: Vec<_> = args
-            .container
-            .iter()
-            .map(|c| ContainerPattern::new(c))
-            .collect();
-        // A name may belong to a container that starts later; only where every
-        // pattern is a namespace can the kernel select.
-        let inodes: Option<Vec<u32>> = containers.iter().map(ContainerPattern::pid_ns).collect();
+    pub fn new(args: &Select, trace: &Trace, verbose: bool) -> anyhow::Result<Self> {
+        let containers = args.which.wanted();
+        let senders = senders(args);
+        // Numbers need no names.
+        let inodes = containers.pid_namespaces();
+        let is_named = inodes.is_none() && !containers.is_all();
         let pid_ns: Vec<_> = inodes
             .unwrap_or_default()
             .into_iter()
             .map(|inode| (inode, 1))
             .collect();
-        let cgroups = wanted_cgroups(&args.cgroup)?;
+        let cgroups = wanted_cgroups(&trace.cgroup)?;
         let pids: Vec<_> = wanted_pids(&args.pid, &args.sender_pid);
 
         let mut gates = 0;
@@ -75,6 +76,8 @@ impl Plan {
             (!args.pid.is_empty(), gate::TARGET_PIDS),
             (!pid_ns.is_empty(), gate::PID_NS),
             (!cgroups.is_empty(), gate::CGROUPS),
+            (is_named, gate::NAMED),
+            (!senders.is_all(), gate::SENDERS_NAMED),
         ] {
             if on {
                 gates |= bit;
@@ -82,28 +85,63 @@ impl Plan {
         }
         Ok(Self {
             load: load::Options {
-                signal_set,
+                signal_set: signal_set(args),
                 result_set: results_of(&args.outcome),
                 gates,
-                btf: args.btf.clone(),
-                forced: args.attach.forced.clone(),
-                kernel_log: args.kernel_log,
-                ring_bytes: args.buffer.next_power_of_two() << 20,
+                btf: trace.btf.clone(),
+                forced: trace.attach.forced.clone(),
+                kernel_log: trace.kernel_log,
+                ring_bytes: trace.buffer.next_power_of_two() << 20,
+                names: !trace.no_names,
+            },
+            named: Named {
+                targets: if is_named {
+                    containers.clone()
+                } else {
+                    Wanted::default()
+                },
+                senders,
             },
             view: View {
-                containers,
-                outcomes: args.outcome.clone(),
-                reasons: args.reason.clone(),
                 signals_only: !args.signal.is_empty() || !cgroups.is_empty(),
-                noise: args.all,
-                ends_of: (!pids.is_empty()).then(|| args.pid.clone()),
+                ..view(args)
             },
             pids,
             pid_ns,
             cgroups,
             verbose,
-            filters: describe(args),
+            filters: describe(args, trace),
         })
+    }
+}
+
+/// What is shown of what comes.
+pub fn view(args: &Select) -> View {
+    let by_pid = !args.pid.is_empty() || !args.sender_pid.is_empty();
+    View {
+        containers: args.which.wanted(),
+        senders: Senders::new(senders(args)),
+        outcomes: args.outcome.clone(),
+        reasons: args.reason.clone(),
+        signals_only: !args.signal.is_empty(),
+        noise: args.all,
+        ends_of: by_pid.then(|| args.pid.clone()),
+    }
+}
+
+fn senders(args: &Select) -> Wanted {
+    Wanted {
+        called: Pattern::list(&args.sender_container),
+        ..Wanted::default()
+    }
+}
+
+/// The wanted signals, as bits.
+pub fn signal_set(args: &Select) -> u64 {
+    match args.signal.as_slice() {
+        [] if args.all => u64::MAX,
+        [] => !NOISE,
+        chosen => chosen.iter().fold(0, |set, sig| set | mask(*sig)),
     }
 }
 
@@ -156,7 +194,7 @@ fn wanted_cgroups(directories: &[PathBuf]) -> anyhow::Result<Vec<(u64, u8)>> {
 }
 
 /// The filters as words, for the `start` record and the header.
-fn describe(args: &Args) -> Vec<String> {
+fn describe(args: &Select, trace: &Trace) -> Vec<String> {
     let mut words = Vec::new();
     let list = |name: &str, items: Vec<String>| {
         (!items.is_empty()).then(|| format!("{name} {}", items.join(",")))
@@ -171,10 +209,17 @@ fn describe(args: &Args) -> Vec<String> {
     ));
     words.extend(list("--pid", strings(&args.pid)));
     words.extend(list("--sender-pid", strings(&args.sender_pid)));
-    words.extend(list("--container", args.container.clone()));
+    let which = args.which.words();
+    words.extend(
+        which
+            .into_iter()
+            .filter_map(|(name, values)| list(name, values)),
+    );
+    words.extend(list("--sender-container", args.sender_container.clone()));
     words.extend(list(
         "--cgroup",
-        args.cgroup
+        trace
+            .cgroup
             .iter()
             .map(|c| c.display().to_string())
             .collect(),
@@ -191,6 +236,7 @@ fn describe(args: &Args) -> Vec<String> {
         (args.inits, "--inits"),
         (args.host, "--host"),
         (args.all, "--all"),
+        (trace.no_names, "--no-names"),
     ] {
         if on {
             words.push(word.to_owned());
@@ -208,14 +254,20 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::{Args as _, FromArgMatches as _};
+    use clap::FromArgMatches as _;
 
-    use super::*;
+    use super::{super::Args, *};
+
+    fn try_plan(words: &[&str]) -> anyhow::Result<Plan> {
+        let command = <Args as clap::Args>::augment_args(clap::Command::new("live"));
+        let command = command.no_binary_name(true);
+        let matches = command.try_get_matches_from(words).expect("valid");
+        let args = Args::from_arg_matches(&matches).expect("valid");
+        Plan::new(&args.select, &args.trace, false)
+    }
 
     fn plan(words: &[&str]) -> Plan {
-        let command = Args::augment_args(clap::Command::new("live").no_binary_name(true));
-        let matches = command.try_get_matches_from(words).expect("valid");
-        Plan::new(&Args::from_arg_matches(&matches).expect("valid"), false).expect("readable")
+        try_plan(words).expect("readable")
     }
 
     #[test]
@@ -248,9 +300,21 @@ mod tests {
     }
 
     #[test]
-    fn only_namespaces_can_be_selected_in_the_kernel() {
+    fn namespaces_are_selected_by_number_and_all_else_by_name() {
         assert_eq!(plan(&["-c", "pidns-7,9"]).pid_ns, [(7, 1), (9, 1)]);
-        assert!(plan(&["-c", "pidns-7,web*"]).pid_ns.is_empty());
+        assert!(plan(&["-c", "pidns-7"]).named.targets.is_all());
+        for words in [
+            ["--container", "pidns-7,web*"],
+            ["--pod", "web"],
+            ["--runtime", "runc"],
+        ] {
+            let plan = plan(&words);
+            assert!(plan.pid_ns.is_empty() && !plan.named.targets.is_all());
+            assert_eq!(plan.load.gates, gate::NAMED);
+            assert_eq!(plan.filters, [words.join(" ")]);
+        }
+        let plan = plan(&["--sender-container", "web"]);
+        assert_eq!(plan.load.gates, gate::SENDERS_NAMED);
     }
 
     #[test]
@@ -268,10 +332,7 @@ mod tests {
         assert_eq!(plan.load.gates, gate::HOST | gate::CGROUPS);
         assert!(plan.view.signals_only);
         let words = ["--cgroup", "/no/such/cgroup"];
-        let command = Args::augment_args(clap::Command::new("live").no_binary_name(true));
-        let matches = command.try_get_matches_from(words).expect("valid");
-        let args = Args::from_arg_matches(&matches).expect("valid");
-        assert!(Plan::new(&args, false).is_err());
+        assert!(try_plan(&words).is_err());
     }
 
     #[test]

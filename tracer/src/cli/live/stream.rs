@@ -3,6 +3,7 @@
 use std::{
     ffi::OsStr,
     io::{self, IsTerminal as _, Write},
+    path::PathBuf,
     process::{ExitCode, ExitStatus},
 };
 
@@ -19,6 +20,7 @@ use super::{
     plan::Plan,
     tales::Tales,
     tally::Counts,
+    target::Fd,
     writer::{Queue, Writer},
 };
 use crate::{
@@ -31,6 +33,8 @@ use crate::{
         text::{self, Text, TextOptions},
     },
     record::{Record, Stop},
+    store::{self, Recording},
+    view::View,
 };
 
 /// Bytes that may wait to be written. Above this the rings are left alone: what
@@ -43,7 +47,15 @@ const THREAD: &str = "cannot start a thread for the output";
 /// How long the last word on stderr may take where nobody reads.
 const LAST_WORD: Duration = Duration::from_millis(100);
 
-pub async fn run(args: &Args, plan: &Plan) -> anyhow::Result<ExitCode> {
+/// A recording to be made.
+#[derive(Debug)]
+pub struct To {
+    pub path: PathBuf,
+    pub options: store::Options,
+}
+
+/// Shows what comes, or records it.
+pub async fn run(args: &Args, plan: &Plan, to: Option<To>) -> anyhow::Result<ExitCode> {
     let (mut session, start) = Session::start(&plan.load, plan.verbose, plan.filters.clone())?;
     if !plan.pids.is_empty() {
         session.loaded().filter("FILTER_PIDS", &plan.pids)?;
@@ -54,7 +66,9 @@ pub async fn run(args: &Args, plan: &Plan) -> anyhow::Result<ExitCode> {
     if !plan.cgroups.is_empty() {
         session.loaded().filter("FILTER_CGROUPS", &plan.cgroups)?;
     }
-    let mut kernel_log = if args.kernel_log {
+    let named = plan.named.clone();
+    session.narrow(named.targets, named.senders);
+    let mut kernel_log = if args.trace.kernel_log {
         session.loaded().kernel_log()
     } else {
         None
@@ -62,11 +76,11 @@ pub async fn run(args: &Args, plan: &Plan) -> anyhow::Result<ExitCode> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let color_err = wants_color(args.color, io::stderr().is_terminal());
-    let (out, queue) = Writer::spawn(io::stdout()).context(THREAD)?;
+    let is_for_people = to.is_some() || args.format == Format::Text;
+    let (mut sink, queue) = open(args, plan, to)?;
     // Often the same pipe as stdout, and then as full.
-    let (mut err, err_queue) = Writer::spawn(io::stderr()).context(THREAD)?;
-    let mut sink = sink(args, plan, out);
-    if args.format == Format::Text {
+    let (mut err, err_queue) = Writer::spawn(Fd(io::stderr())).context(THREAD)?;
+    if is_for_people {
         say(&mut err, &text::header(&start));
     }
     let mut tales = Tales::default();
@@ -93,9 +107,13 @@ pub async fn run(args: &Args, plan: &Plan) -> anyhow::Result<ExitCode> {
     let mut child = if ended.is_none() { spawn(args)? } else { None };
 
     let mut counts = Counts::default();
+    let mut view = plan.view.clone();
     let mut records = Vec::new();
     let mut pressed = false;
-    let deadline = args.duration.map(|duration| Instant::now() + duration);
+    let deadline = args
+        .trace
+        .duration
+        .map(|duration| Instant::now() + duration);
     let end = loop {
         if let Some(end) = ended {
             break end;
@@ -118,9 +136,15 @@ pub async fn run(args: &Args, plan: &Plan) -> anyhow::Result<ExitCode> {
         }
         session.drain(&mut records);
         tales.take(&records);
-        let mut enough = show(args, plan, &mut records, &mut counts, sink.as_mut())?;
+        let mut enough = show(args, &mut view, &mut records, &mut counts, sink.as_mut())?;
         tales.tick(session.told_when());
-        enough |= show(args, plan, &mut tales.told(), &mut counts, sink.as_mut())?;
+        enough |= show(
+            args,
+            &mut view,
+            &mut tales.told(),
+            &mut counts,
+            sink.as_mut(),
+        )?;
         if let Some(loss) = session.new_loss()? {
             say(
                 &mut err,
@@ -153,7 +177,7 @@ pub async fn run(args: &Args, plan: &Plan) -> anyhow::Result<ExitCode> {
     while patience.until(&queue, ROOM).await.context(cli::WRITING)? {
         session.drain(&mut records);
         tales.take(&records);
-        show(args, plan, &mut records, &mut counts, sink.as_mut())?;
+        show(args, &mut view, &mut records, &mut counts, sink.as_mut())?;
         sink.flush().context(cli::WRITING)?;
         let before = received.replace(session.loss()?.received);
         if before == received {
@@ -163,12 +187,18 @@ pub async fn run(args: &Args, plan: &Plan) -> anyhow::Result<ExitCode> {
     if !patience.over {
         session.finish(&mut records);
         tales.take(&records);
-        show(args, plan, &mut records, &mut counts, sink.as_mut())?;
+        show(args, &mut view, &mut records, &mut counts, sink.as_mut())?;
     }
     let loss = session.loss()?;
     tales.take(&[Record::Loss(loss)]);
     tales.finish(session.when_now());
-    show(args, plan, &mut tales.told(), &mut counts, sink.as_mut())?;
+    show(
+        args,
+        &mut view,
+        &mut tales.told(),
+        &mut counts,
+        sink.as_mut(),
+    )?;
     let unread = loss.submitted.saturating_sub(loss.received);
     let stop = Stop {
         when: session.when_now(),
@@ -177,7 +207,7 @@ pub async fn run(args: &Args, plan: &Plan) -> anyhow::Result<ExitCode> {
         lost: loss.ring_full + capture::missing(&loss),
         undecodable: session.undecodable(),
     };
-    if args.format == Format::Text {
+    if is_for_people {
         // The summary comes below the last line.
         sink.flush().context(cli::WRITING)?;
         patience.until(&queue, 0).await.context(cli::WRITING)?;
@@ -186,11 +216,12 @@ pub async fn run(args: &Args, plan: &Plan) -> anyhow::Result<ExitCode> {
     write(sink.as_mut(), &Record::Loss(loss))?;
     write(sink.as_mut(), &Record::Stop(Box::new(stop)))?;
     sink.flush().context(cli::WRITING)?;
-    if !patience.until(&queue, 0).await.context(cli::WRITING)? {
+    drop(sink);
+    if !patience.finished(&queue).await.context(cli::WRITING)? {
         say(&mut err, &unwritten(queue.unwritten(), unread));
     }
     let still_runs = running(&mut child);
-    if let (Some(pid), Some(program)) = (still_runs, args.command.first()) {
+    if let (Some(pid), Some(program)) = (still_runs, args.trace.command.first()) {
         let name = shown_name(program);
         say(&mut err, &format!("sigwhy: {name} (pid {pid}) still runs"));
     }
@@ -225,7 +256,7 @@ fn unwritten(bytes: usize, events: u64) -> String {
 /// Shows what the view lets through, up to `--count`; whether that was enough.
 fn show(
     args: &Args,
-    plan: &Plan,
+    view: &mut View,
     records: &mut Vec<Record>,
     counts: &mut Counts,
     sink: &mut dyn Sink,
@@ -238,7 +269,7 @@ fn show(
         } else {
             args.episodes_only
         };
-        if is_hidden || is_enough(counts) || !plan.view.shows(&record) {
+        if is_hidden || is_enough(counts) || !view.shows(&record) {
             continue;
         }
         counts.count(&record);
@@ -256,19 +287,26 @@ fn say(err: &mut Writer, text: &str) {
     let _ = err.write_all(format!("{text}\n").as_bytes());
 }
 
-fn sink(args: &Args, plan: &Plan, out: Writer) -> Box<dyn Sink> {
-    match args.format {
+fn open(args: &Args, plan: &Plan, to: Option<To>) -> anyhow::Result<(Box<dyn Sink>, Queue)> {
+    if let Some(To { path, options }) = to {
+        let recording = Recording::create(&path, options)?;
+        let (out, queue) = Writer::spawn(recording).context(THREAD)?;
+        return Ok((Box::new(Json::new(out)), queue));
+    }
+    let (out, queue) = Writer::spawn(Fd(io::stdout())).context(THREAD)?;
+    let sink: Box<dyn Sink> = match args.format {
         Format::Json => Box::new(Json::new(out)),
         Format::Text => {
             let options = TextOptions {
                 color: wants_color(args.color, io::stdout().is_terminal()),
                 verbose: plan.verbose,
-                all: args.all,
+                all: args.select.all,
                 time: jiff::tz::TimeZone::system(),
             };
             Box::new(Text::new(out, options))
         }
-    }
+    };
+    Ok((sink, queue))
 }
 
 fn wants_color(color: Color, is_terminal: bool) -> bool {
@@ -276,7 +314,7 @@ fn wants_color(color: Color, is_terminal: bool) -> bool {
 }
 
 fn spawn(args: &Args) -> anyhow::Result<Option<Child>> {
-    let [program, arguments @ ..] = args.command.as_slice() else {
+    let [program, arguments @ ..] = args.trace.command.as_slice() else {
         return Ok(None);
     };
     let mut command = Command::new(program);

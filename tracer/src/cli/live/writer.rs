@@ -8,17 +8,14 @@ use std::{
     collections::VecDeque,
     future::poll_fn,
     io::{self, Write},
-    os::fd::AsFd,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     task::{Poll, Waker},
     thread,
 };
 
-use nix::{
-    errno::Errno,
-    poll::{PollFd, PollFlags, PollTimeout, poll},
-    unistd,
-};
+use nix::errno::Errno;
+
+use super::target::Target;
 
 /// Bytes of one write(2). A reader that is slow but alive is told from one that
 /// has stopped by the writes that end, so they must not be big; smaller ones
@@ -57,6 +54,8 @@ struct State {
     written: u64,
     failed: Option<Errno>,
     closed: bool,
+    /// The thread has written all, and there will be no more.
+    finished: bool,
     /// Who to wake when so few bytes are left (`None`: never), or on an error.
     waiting: Option<(Option<usize>, Waker)>,
 }
@@ -66,12 +65,12 @@ impl Writer {
     ///
     /// # Errors
     /// When no thread can be made.
-    pub fn spawn(to: impl AsFd + Send + 'static) -> io::Result<(Self, Queue)> {
+    pub fn spawn(mut to: impl Target) -> io::Result<(Self, Queue)> {
         let shared = Arc::new(Shared::default());
         let of_thread = Arc::clone(&shared);
         thread::Builder::new()
             .name("sigwhy-writer".to_owned())
-            .spawn(move || of_thread.write_to(&to))?;
+            .spawn(move || of_thread.write_to(&mut to))?;
         Ok((Self(Arc::clone(&shared)), Queue(shared)))
     }
 }
@@ -135,6 +134,25 @@ impl Queue {
         .await
     }
 
+    /// Waits until the writer is gone and all is written. Safe to cancel.
+    ///
+    /// # Errors
+    /// Those of the thread.
+    pub async fn finished(&self) -> io::Result<()> {
+        poll_fn(|context| {
+            let mut state = self.0.lock();
+            if let Err(error) = state.result() {
+                return Poll::Ready(Err(error));
+            }
+            if state.finished {
+                return Poll::Ready(Ok(()));
+            }
+            state.waiting = Some((None, context.waker().clone()));
+            Poll::Pending
+        })
+        .await
+    }
+
     /// Bytes written so far.
     pub fn written(&self) -> u64 {
         self.0.lock().written
@@ -152,23 +170,40 @@ impl Shared {
     }
 
     /// The thread: until the writer is gone and all is written, or an error.
-    fn write_to(&self, to: &impl AsFd) {
+    fn write_to(&self, to: &mut impl Target) {
         let mut state = self.lock();
         loop {
             let Some(chunk) = state.chunks.pop_front() else {
-                if state.closed {
-                    return;
+                let due = to.due();
+                let is_end = state.closed;
+                if is_end || due.is_some_and(|due| due.is_zero()) {
+                    drop(state);
+                    let result = if is_end { to.finish() } else { to.flush() };
+                    state = self.lock();
+                    match result {
+                        Err(errno) => return state.fail(errno),
+                        Ok(()) if is_end => return state.finish(),
+                        Ok(()) => continue,
+                    }
                 }
-                state = self
-                    .filled
-                    .wait(state)
-                    .unwrap_or_else(PoisonError::into_inner);
+                state = match due {
+                    Some(due) => {
+                        self.filled
+                            .wait_timeout(state, due)
+                            .unwrap_or_else(PoisonError::into_inner)
+                            .0
+                    }
+                    None => self
+                        .filled
+                        .wait(state)
+                        .unwrap_or_else(PoisonError::into_inner),
+                };
                 continue;
             };
             let mut rest = chunk.as_slice();
             while !rest.is_empty() {
                 drop(state);
-                let result = write_some(to, &rest[..rest.len().min(PIECE)]);
+                let result = to.write(&rest[..rest.len().min(PIECE)]);
                 state = self.lock();
                 match result {
                     Ok(count) => {
@@ -217,6 +252,11 @@ impl State {
         self.wake();
     }
 
+    fn finish(&mut self) {
+        self.finished = true;
+        self.wake();
+    }
+
     fn wake(&mut self) {
         if let Some((_, waker)) = self.waiting.take() {
             waker.wake();
@@ -231,30 +271,11 @@ impl State {
     }
 }
 
-/// One write(2), once there is room for it.
-fn write_some(to: &impl AsFd, piece: &[u8]) -> Result<usize, Errno> {
-    loop {
-        match unistd::write(to, piece) {
-            Ok(0) => return Err(Errno::EIO),
-            Err(Errno::EINTR) => {}
-            // Others may have made the open file non-blocking: it is shared.
-            Err(Errno::EAGAIN) => {
-                let mut fds = [PollFd::new(to.as_fd(), PollFlags::POLLOUT)];
-                match poll(&mut fds, PollTimeout::NONE) {
-                    Ok(_) | Err(Errno::EINTR) => {}
-                    Err(errno) => return Err(errno),
-                }
-            }
-            result => return result,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::{io::Read as _, time::Duration};
 
-    use super::*;
+    use super::{super::target::Fd, *};
 
     fn wait<F: Future>(future: F) -> Option<F::Output> {
         tokio::runtime::Builder::new_current_thread()
@@ -268,7 +289,7 @@ mod tests {
     #[test]
     fn everything_comes_in_order_and_the_thread_ends() {
         let (mut reader, pipe) = io::pipe().expect("a pipe");
-        let (mut writer, queue) = Writer::spawn(pipe).expect("a thread");
+        let (mut writer, queue) = Writer::spawn(Fd(pipe)).expect("a thread");
         let piece: Vec<u8> = (0..=250).collect();
         for _ in 0..10_000 {
             writer.write_all(&piece).expect("taken");
@@ -284,9 +305,51 @@ mod tests {
     }
 
     #[test]
+    fn a_target_that_holds_back_is_flushed_in_time_and_finished() {
+        #[derive(Clone, Default)]
+        struct Lazy(Arc<Mutex<(Vec<u8>, Vec<u8>, bool)>>);
+        impl Target for Lazy {
+            fn write(&mut self, bytes: &[u8]) -> Result<usize, Errno> {
+                self.0.lock().expect("no panic").0.extend_from_slice(bytes);
+                Ok(bytes.len())
+            }
+
+            fn due(&self) -> Option<Duration> {
+                let held = !self.0.lock().expect("no panic").0.is_empty();
+                // As if it counted down: the wait ends, and is asked again.
+                held.then_some(Duration::ZERO)
+            }
+
+            fn flush(&mut self) -> Result<(), Errno> {
+                let mut state = self.0.lock().expect("no panic");
+                let held = std::mem::take(&mut state.0);
+                state.1.extend(held);
+                Ok(())
+            }
+
+            fn finish(&mut self) -> Result<(), Errno> {
+                self.flush()?;
+                self.0.lock().expect("no panic").2 = true;
+                Ok(())
+            }
+        }
+        let target = Lazy::default();
+        let (mut writer, queue) = Writer::spawn(target.clone()).expect("a thread");
+        writer.write_all(b"abc").expect("taken");
+        let state = || target.0.lock().expect("no panic").clone();
+        while state().1 != b"abc" {
+            thread::sleep(Duration::from_millis(1));
+        }
+        assert!(!state().2);
+        drop(writer);
+        wait(queue.finished()).expect("in time").expect("written");
+        assert!(state().2);
+    }
+
+    #[test]
     fn room_comes_with_the_reader() {
         let (mut reader, pipe) = io::pipe().expect("a pipe");
-        let (mut writer, queue) = Writer::spawn(pipe).expect("a thread");
+        let (mut writer, queue) = Writer::spawn(Fd(pipe)).expect("a thread");
         writer.write_all(&[7; 1 << 20]).expect("taken");
         let thread = thread::spawn(move || {
             thread::sleep(Duration::from_millis(50));
@@ -303,7 +366,7 @@ mod tests {
     #[test]
     fn an_error_wakes_who_waits_and_stays() {
         let (reader, pipe) = io::pipe().expect("a pipe");
-        let (mut writer, queue) = Writer::spawn(pipe).expect("a thread");
+        let (mut writer, queue) = Writer::spawn(Fd(pipe)).expect("a thread");
         writer.write_all(&[7; 1 << 20]).expect("taken");
         let thread = thread::spawn(move || {
             thread::sleep(Duration::from_millis(50));
@@ -330,7 +393,7 @@ mod tests {
             nix::fcntl::FcntlArg::F_SETFL(nix::fcntl::OFlag::O_NONBLOCK),
         )
         .expect("set");
-        let (mut writer, _queue) = Writer::spawn(pipe).expect("a thread");
+        let (mut writer, _queue) = Writer::spawn(Fd(pipe)).expect("a thread");
         writer.write_all(&[7; 1 << 20]).expect("taken");
         drop(writer);
         let mut got = Vec::new();

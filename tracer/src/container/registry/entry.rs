@@ -17,6 +17,19 @@ pub(super) enum State {
     Named(Arc<Identity>),
 }
 
+impl State {
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Unknown, Self::Unknown) | (Self::Host, Self::Host) => true,
+            (Self::Named(a), Self::Named(b)) => a == b,
+            _ => false,
+        }
+    }
+}
+
+/// Poor answers after which a better one is not waited for: half a second.
+const SETTLED_AFTER: u8 = 4;
+
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) state: State,
@@ -63,7 +76,20 @@ impl Entry {
         match &self.state {
             State::Unknown => true,
             State::Host => false,
-            State::Named(identity) => !identity.complete,
+            // Of a cgroup that was seen when it was made, the container may have been
+            // named before it had a process.
+            State::Named(identity) => {
+                !identity.complete || (self.path.is_some() && identity.pid_ns.is_none())
+            }
+        }
+    }
+
+    /// Whether its name will hardly change any more.
+    pub(super) fn is_settled(&self) -> bool {
+        match &self.state {
+            State::Host => true,
+            State::Named(identity) if identity.complete => true,
+            State::Named(_) | State::Unknown => self.tries >= SETTLED_AFTER,
         }
     }
 

@@ -4,11 +4,15 @@ use tracer_common::facts::{Cgroups, MAX_LEVELS, PidLevels, Reaper, Task};
 use tracer_common::globals::INIT_PID_NS_INUM;
 
 use super::super::Identity;
+use super::super::cgroupfs::Hierarchy;
 use super::super::process::ProcessId;
 use crate::record::{Comm, ContainerRef};
 
 /// Deeper than this a process has released itself, and has no numbers.
 const DEEPEST: u32 = 32;
+
+/// The root of a hierarchy, which names nobody.
+const ROOT_CGROUP: u64 = 1;
 
 /// Where a process is, by the kernel's numbers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,6 +62,14 @@ impl Place {
                 start_ns: task.start,
             },
         }
+    }
+
+    /// Its cgroups that can name anybody, in the order in which they are asked.
+    pub(super) fn ids(&self) -> impl Iterator<Item = (Hierarchy, u64)> + use<> {
+        let Cgroups { v2, v1 } = self.cgroups;
+        [(Hierarchy::V2, v2), (Hierarchy::V1, v1)]
+            .into_iter()
+            .filter(|(_, id)| *id > ROOT_CGROUP)
     }
 
     /// Whether this is in a PID namespace that the container made inside its own.

@@ -5,6 +5,7 @@ use tracer_common::globals::INIT_PID_NS_INUM;
 
 use super::*;
 use crate::container::Kind;
+use crate::container::cgroupfs::Hierarchy;
 use crate::record::{Comm, Runtime};
 
 const HOST: u32 = INIT_PID_NS_INUM;
@@ -316,25 +317,74 @@ fn a_cgroup_is_asked_about_as_soon_as_it_is_made() {
 }
 
 #[test]
-fn an_init_that_becomes_the_program_is_asked_about_again() {
+fn settled_is_what_will_not_change() {
     let mut registry = Registry::new();
-    let at = place(0, 7, 100);
+    let at = place(50, 7, 100);
+    assert!(!registry.is_settled(&at), "never seen");
     registry.find(&at, 0);
-    for now in [0, SECOND, 2 * SECOND, 5 * SECOND, 20 * SECOND, 40 * SECOND] {
+    assert!(!registry.is_settled(&at));
+    for now in [0, SECOND, 2 * SECOND] {
         answer(&mut registry, now, |_| Verdict::Unknown);
+        assert!(!registry.is_settled(&at));
     }
-    assert!(registry.wants(41 * SECOND).is_empty());
-    registry.init_executed(&at, 41 * SECOND);
-    assert_eq!(answer(&mut registry, 41 * SECOND, |_| named("web")), 1);
+    answer(&mut registry, 3 * SECOND, |_| Verdict::Unknown);
+    assert!(registry.is_settled(&at), "asked often enough");
+    assert!(registry.take_renamed().is_empty());
+    // And if it has a name after all, whoever relied on it hears of it.
+    answer(&mut registry, 6 * SECOND, |_| named("late"));
+    assert!(registry.is_settled(&at));
     assert_eq!(
-        name(registry.find(&at, 42 * SECOND)).as_deref(),
-        Some("web")
+        registry.take_renamed(),
+        [cgroup(50), Subject::PidNs(7)],
+        "in the order of the questions"
     );
-    registry.init_executed(&at, 43 * SECOND);
-    assert!(
-        registry.wants(43 * SECOND).is_empty(),
-        "nothing left to learn"
-    );
+    assert!(registry.take_renamed().is_empty());
+    assert!(!registry.is_settled(&place(0, 7, 200)), "another init");
+    assert!(registry.is_settled(&on_host(1)), "the host's root");
+}
+
+#[test]
+fn containers_in_the_hosts_namespace_are_listed_until_forgotten() {
+    let mut registry = Registry::new();
+    assert_eq!(registry.take_hosted(), None);
+    registry.find(&on_host(50), 0);
+    registry.find(&on_host(51), 0);
+    let mut agent = identity("agent");
+    agent.pid_ns = Some(HOST);
+    let agent = |_: &Question| Verdict::Container(Box::new(agent.clone()));
+    let id = |id| CgroupId {
+        hierarchy: Hierarchy::V2,
+        id,
+    };
+    answer(&mut registry, 0, agent);
+    let hosted = registry.take_hosted().expect("new ones");
+    assert_eq!(*hosted, [id(50), id(51)].into());
+    assert_eq!(registry.take_hosted(), None, "nothing new");
+    registry.cgroup_removed(id(50), SECOND);
+    registry.wants(KEEP_NS);
+    assert_eq!(registry.take_hosted(), None, "for events that come late");
+    registry.wants(KEEP_NS + SECOND);
+    assert_eq!(registry.take_hosted().map(HashSet::len), Some(1));
+}
+
+#[test]
+fn who_was_named_too_early_is_asked_for_once_more() {
+    let mut registry = Registry::new();
+    let id = CgroupId {
+        hierarchy: Hierarchy::V2,
+        id: 50,
+    };
+    registry.cgroup_created(id, "/docker/x", 0);
+    // The daemon has written its file, and not yet started a process.
+    answer(&mut registry, SECOND, |_| named("x"));
+    let mut started = identity("x");
+    started.pid_ns = Some(HOST);
+    let again = answer(&mut registry, 2 * SECOND, |_| {
+        Verdict::Container(Box::new(started.clone()))
+    });
+    assert_eq!(again, 1);
+    assert_eq!(registry.take_hosted().map(HashSet::len), Some(1));
+    assert!(registry.wants(100 * SECOND).is_empty());
 }
 
 #[test]

@@ -212,6 +212,7 @@ fn kernel(helpers: &[&str], structs: &[&str], functions: &[&str]) -> Btf {
         ("sched_process_free", &[task]),
         ("mark_victim", &[int]),
         ("cgroup_mkdir", &[cgroup, text]),
+        ("cgroup_rmdir", &[cgroup, text]),
     ] {
         let params = std::iter::once(&data).chain(params);
         let params: Vec<_> = params.map(|param| ("x", *param)).collect();

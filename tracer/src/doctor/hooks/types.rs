@@ -25,7 +25,7 @@ const TASK: &str = "struct task_struct *";
 const FUNCTION: &str = "zap_pid_ns_processes";
 
 /// Known from 5.10 to 7.2.
-pub(super) const PROTOTYPES: [Prototype; 7] = [
+pub(super) const PROTOTYPES: [Prototype; 8] = [
     Prototype {
         tracepoint: "signal_generate",
         forms: &[&["int", SIGINFO, TASK, "int", "int"]],
@@ -59,6 +59,11 @@ pub(super) const PROTOTYPES: [Prototype; 7] = [
     },
     Prototype {
         tracepoint: "cgroup_mkdir",
+        forms: &[&["struct cgroup *", "const char *"]],
+        open: true,
+    },
+    Prototype {
+        tracepoint: "cgroup_rmdir",
         forms: &[&["struct cgroup *", "const char *"]],
         open: true,
     },

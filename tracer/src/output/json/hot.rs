@@ -39,8 +39,8 @@ impl Hot {
         out.extend_from_slice(br#"","#);
         self.process(out, &r.sender.process)?;
         ancestors(out, &r.sender)?;
-        if let Some(role) = r.sender.role {
-            word(out, r#","role":""#, role);
+        if let Some(role) = &r.sender.role {
+            text(out, r#","role":"#, role)?;
         }
         if let Some(words) = &r.sender.role_words {
             text(out, r#","role_words":"#, words)?;
@@ -53,7 +53,7 @@ impl Hot {
         field(out, r#","result":"#, &r.result)?;
         word(out, r#","outcome":""#, r.outcome.id());
         word(out, r#","reason":""#, r.reason.id());
-        text(out, r#","rule":"#, r.rule)?;
+        text(out, r#","rule":"#, &r.rule)?;
         text(out, r#","explanation":"#, &r.explanation)?;
         if !r.path.is_empty() {
             field(out, r#","path":"#, &r.path)?;
@@ -74,7 +74,7 @@ impl Hot {
         self.target(out, &r.target)?;
         word(out, r#","outcome":""#, r.outcome.id());
         word(out, r#","reason":""#, r.reason.id());
-        text(out, r#","rule":"#, r.rule)?;
+        text(out, r#","rule":"#, &r.rule)?;
         text(out, r#","explanation":"#, &r.explanation)?;
         field(out, r#","latency_ns":"#, &r.latency_ns)?;
         field(out, r#","generated_mono_ns":"#, &r.generated_mono_ns)?;

@@ -14,7 +14,7 @@ use crate::record::{Deliver, Exit, PathStep, Record, Scope, Signal, Timestamp};
 mod columns;
 mod episode;
 mod session;
-mod words;
+pub(crate) mod words;
 
 #[cfg(test)]
 mod tests;
@@ -131,7 +131,7 @@ impl<W: Write> Text<W> {
                 "    {}, {}, decided by {}",
                 terminal(&r.signal.code_name),
                 if r.forced { "forced" } else { "not forced" },
-                r.rule
+                terminal(&r.rule)
             ));
             if !r.sender.ancestors.is_empty() {
                 let up: Vec<_> = r.sender.ancestors.iter().map(words::ancestor).collect();
@@ -157,14 +157,15 @@ impl<W: Write> Text<W> {
             self.line(&format!(
                 "    {}, decided by {}",
                 terminal(&r.signal.code_name),
-                r.rule
+                terminal(&r.rule)
             ));
             self.path(&r.path);
         }
     }
 
     fn path(&mut self, path: &[PathStep]) {
-        let test = |step: &PathStep| format!("{}: {}", step.function, step.test);
+        let test =
+            |step: &PathStep| format!("{}: {}", terminal(&step.function), terminal(&step.test));
         let width = path.iter().map(|s| test(s).chars().count()).max();
         let width = width.unwrap_or(0).min(80);
         for step in path {

@@ -88,7 +88,7 @@ pub fn sender(s: &Sender, target: Option<&Container>) -> String {
     let named = || {
         let mut text = match &s.role_words {
             // Who is behind runc matters more than runc.
-            Some(words) if s.role == Some("runtime") => {
+            Some(words) if s.role.as_deref() == Some("runtime") => {
                 let pid = s
                     .process
                     .pid

@@ -1,0 +1,170 @@
+//! `sigwhy report`: post-mortem over recordings.
+
+use std::{
+    io::{self, BufWriter, IsTerminal as _, Write as _},
+    path::PathBuf,
+    process::ExitCode,
+};
+
+use anyhow::Context as _;
+use clap::ValueEnum;
+
+use crate::{
+    decide::names,
+    diagnosis::catalogue,
+    output::color::{Color, Variables},
+    record::Timestamp,
+    report::{self, Wanted},
+};
+
+/// Tell what went wrong with the containers of recordings, the worst first.
+///
+/// Reads what `sigwhy record` writes and what `--format json` prints, of one node
+/// or of many, and judges it by what this version knows. Terminations are ranked
+/// by the time that was wasted: from the stop signal to the SIGKILL that was
+/// needed after all. A damaged or unfinished file is read as far as it goes.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Recordings; - is standard input.
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+
+    #[command(flatten)]
+    pub which: super::which::Which,
+
+    /// Only what ended at this time or later: 2026-11-22T14:00Z, 2026-11-22 14:00
+    /// (local time), or 2h for two hours ago.
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub since: Option<Timestamp>,
+
+    /// Only what began at this time or before.
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub until: Option<Timestamp>,
+
+    /// Only with one of these diagnoses, for instance pid1-no-handler.
+    #[arg(long, value_name = "DIAGNOSIS", value_delimiter = ',', value_parser = parse_diagnosis)]
+    pub diagnosis: Vec<catalogue::Id>,
+
+    /// Only with one of these stop signals: TERM, SIGQUIT, 3.
+    #[arg(short, long, value_name = "SIGNAL", value_delimiter = ',', value_parser = names::parse_signal)]
+    pub signal: Vec<u32>,
+
+    /// Only where somebody or something was cut off.
+    #[arg(short, long)]
+    pub ungraceful: bool,
+
+    /// List so many.
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 20)]
+    pub limit: usize,
+
+    /// Below the list, tell so many whole: timeline, causes, fixes.
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub whole: usize,
+
+    /// How to print: text, or one `episode` record for each line.
+    #[arg(short, long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+
+    /// Colour: auto is for terminals, and respects NO_COLOR.
+    #[arg(long, value_enum, default_value_t = Color::Auto)]
+    pub color: Color,
+}
+
+/// How to print.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    Text,
+    Json,
+}
+
+/// Reads and prints.
+///
+/// # Errors
+/// When a file cannot be read, or the output cannot be written.
+pub fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let wanted = Wanted {
+        containers: args.which.wanted(),
+        since: args.since,
+        until: args.until,
+        diagnoses: args.diagnosis.iter().map(|id| id.id().to_owned()).collect(),
+        signals: args.signal.clone(),
+        ungraceful: args.ungraceful,
+    };
+    let report = report::sources::read(&args.files, &wanted)?;
+    print(&args, &report).context(super::WRITING)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print(args: &Args, report: &report::Report) -> io::Result<()> {
+    let stdout = io::stdout().lock();
+    let color = args
+        .color
+        .wanted(stdout.is_terminal(), &Variables::from_env());
+    let mut out = BufWriter::new(stdout);
+    match args.format {
+        Format::Text => {
+            let options = report::text::Options {
+                color,
+                limit: args.limit,
+                whole: args.whole,
+                zone: jiff::tz::TimeZone::system(),
+            };
+            report::text::render(report, &options, &mut out)?;
+        }
+        Format::Json => report::json(report, args.limit, &mut out)?,
+    }
+    out.flush()
+}
+
+fn parse_diagnosis(text: &str) -> Result<catalogue::Id, String> {
+    catalogue::Id::find(text).ok_or_else(|| {
+        let known: Vec<_> = catalogue::ALL.iter().map(|entry| entry.id.cli()).collect();
+        format!("no such diagnosis; there are {}", known.join(", "))
+    })
+}
+
+/// Reads a point in time, or how long ago it was.
+fn parse_time(text: &str) -> Result<Timestamp, String> {
+    let refuse =
+        || "expected a time such as 2026-11-22T14:00Z, \"2026-11-22 14:00\" or 2h (ago)".to_owned();
+    let zone = jiff::tz::TimeZone::system();
+    let at: jiff::Timestamp = if let Ok(at) = text.parse() {
+        at
+    } else if let Ok(civil) = text.parse::<jiff::civil::DateTime>() {
+        civil.to_zoned(zone).map_err(|_| refuse())?.timestamp()
+    } else {
+        let ago: jiff::SignedDuration = text.parse().map_err(|_| refuse())?;
+        jiff::Timestamp::now()
+            .checked_sub(ago)
+            .map_err(|_| refuse())?
+    };
+    u64::try_from(at.as_nanosecond())
+        .map(Timestamp)
+        .map_err(|_| refuse())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times() {
+        let noon = 1_795_348_800_000_000_000;
+        assert_eq!(parse_time("2026-11-22T12:00:00Z"), Ok(Timestamp(noon)));
+        assert_eq!(parse_time("2026-11-22T13:00:00+01:00"), Ok(Timestamp(noon)));
+        assert!(parse_time("2026-11-22 12:00").is_ok());
+        let ago = parse_time("2h").expect("a time");
+        let now = u64::try_from(jiff::Timestamp::now().as_nanosecond()).expect("after 1970");
+        assert!(now - ago.0 >= 7_200_000_000_000 && now - ago.0 < 7_300_000_000_000);
+        for wrong in ["", "noon", "1969-01-01T00:00:00Z", "2026-13-01"] {
+            assert!(parse_time(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn diagnoses_have_both_names() {
+        let one = parse_diagnosis("pid1-no-handler").expect("known");
+        assert_eq!(parse_diagnosis("PID1_NO_HANDLER"), Ok(one));
+        assert!(parse_diagnosis("bad-luck").is_err());
+    }
+}

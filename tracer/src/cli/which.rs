@@ -1,0 +1,58 @@
+//! Which containers: the options that every command has which shows some.
+
+use crate::container::{Pattern, Wanted};
+use crate::record::Runtime;
+
+/// Containers by what they are called. Of several options all must hold, of
+/// several values of one any.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct Which {
+    /// Only these containers: name, beginning of the id, image, pod or
+    /// namespace/pod, name of the init, or inode of the PID namespace; * and ?
+    /// match as in a shell.
+    #[arg(short, long, value_name = "CONTAINER", value_delimiter = ',')]
+    pub container: Vec<String>,
+
+    /// Only containers of these runtimes: docker, containerd, cri-o, podman, runc,
+    /// crun, lxc, nspawn, or unknown.
+    #[arg(long, value_name = "RUNTIME", value_delimiter = ',', value_parser = parse_runtime)]
+    pub runtime: Vec<Runtime>,
+
+    /// Only containers of these pods: name or namespace/name; * and ? match.
+    #[arg(long, value_name = "POD", value_delimiter = ',')]
+    pub pod: Vec<String>,
+
+    /// Only containers in these Kubernetes namespaces; * and ? match.
+    #[arg(long, value_name = "NAMESPACE", value_delimiter = ',')]
+    pub namespace: Vec<String>,
+}
+
+impl Which {
+    pub fn wanted(&self) -> Wanted {
+        Wanted {
+            called: Pattern::list(&self.container),
+            runtimes: self.runtime.clone(),
+            pods: Pattern::list(&self.pod),
+            namespaces: Pattern::list(&self.namespace),
+        }
+    }
+
+    /// The options with their values, as they were given.
+    pub fn words(&self) -> [(&'static str, Vec<String>); 4] {
+        let runtimes = self.runtime.iter().map(|runtime| runtime.id().to_owned());
+        [
+            ("--container", self.container.clone()),
+            ("--runtime", runtimes.collect()),
+            ("--pod", self.pod.clone()),
+            ("--namespace", self.namespace.clone()),
+        ]
+    }
+}
+
+fn parse_runtime(text: &str) -> Result<Runtime, String> {
+    let known = || Runtime::ALL.map(Runtime::id).join(", ");
+    Runtime::ALL
+        .into_iter()
+        .find(|runtime| runtime.id() == text)
+        .ok_or_else(|| format!("no such runtime; there are {}", known()))
+}

@@ -1,0 +1,158 @@
+//! Recordings to a report: in which order they are read, and which of them are
+//! pieces of one.
+//!
+//! A recorder that puts full files aside begins each with the same `start`
+//! record: a termination may begin in one and end in the next.
+
+use std::path::{Path, PathBuf};
+
+use super::{Report, Source, Wanted};
+use crate::{
+    diagnosis::Teller,
+    record::{Record, Start, When},
+    store::{self, Reader},
+};
+
+/// Records at the begin of a file that are looked at to place it.
+const GLANCE: usize = 2;
+
+/// A file, and where it belongs.
+struct Piece {
+    path: PathBuf,
+    start: Option<Start>,
+    /// Of the first record that is no `start`.
+    first_ns: u64,
+}
+
+/// Reads recordings, each wholly, and takes what is wanted into a report.
+///
+/// # Errors
+/// When a file cannot be opened or read, or holds no record at all. What is
+/// damaged is no error: the report says so.
+pub fn read(paths: &[PathBuf], wanted: &Wanted) -> anyhow::Result<Report> {
+    let mut report = Report::default();
+    let mut teller = Teller::new();
+    let mut before: Option<Start> = None;
+    let mut now = None;
+    for piece in ordered(paths)? {
+        let goes_on = piece.start.is_some() && piece.start == before;
+        if !goes_on {
+            finish(
+                &mut teller,
+                now.take(),
+                before.as_ref(),
+                wanted,
+                &mut report,
+            );
+            teller = Teller::new();
+        }
+        let host = piece
+            .start
+            .as_ref()
+            .map_or("", |start| &start.host)
+            .to_owned();
+        let mut source = Source {
+            name: piece.path.display().to_string(),
+            host: host.clone(),
+            kernel: piece
+                .start
+                .as_ref()
+                .map_or(String::new(), |start| start.kernel.clone()),
+            records: 0,
+            first: None,
+            last: None,
+            lost: 0,
+            damage: store::Damage::default(),
+        };
+        let mut reader = Reader::open(&piece.path, store::parsers())?;
+        let mut told = Vec::new();
+        for record in reader.by_ref() {
+            source.records += 1;
+            source.first.get_or_insert(record.when().ts);
+            source.last = Some(record.when().ts);
+            now = Some(record.when());
+            match &record {
+                Record::Start(_) if goes_on => continue,
+                // It is told anew, by what is known today.
+                Record::Episode(_) => continue,
+                Record::Loss(loss) => source.lost = loss.ring_full,
+                _ => {}
+            }
+            teller.take(&record, &mut told);
+            take(&mut told, &host, wanted, &mut report);
+        }
+        if let Some(error) = reader.error() {
+            return Err(
+                anyhow::Error::from(error).context(format!("reading {}", piece.path.display()))
+            );
+        }
+        source.damage = reader.damage();
+        if source.records == 0 {
+            anyhow::bail!("{}", super::no_records(&piece.path));
+        }
+        report.sources.push(source);
+        before = piece.start;
+    }
+    finish(&mut teller, now, before.as_ref(), wanted, &mut report);
+    Ok(report)
+}
+
+fn finish(
+    teller: &mut Teller,
+    now: Option<When>,
+    start: Option<&Start>,
+    wanted: &Wanted,
+    report: &mut Report,
+) {
+    let mut told = Vec::new();
+    if let Some(now) = now {
+        teller.finish(now, &mut told);
+    }
+    take(
+        &mut told,
+        start.map_or("", |start| &start.host),
+        wanted,
+        report,
+    );
+}
+
+fn take(told: &mut Vec<Record>, host: &str, wanted: &Wanted, report: &mut Report) {
+    for record in told.drain(..) {
+        if let Record::Episode(episode) = record {
+            report.take(wanted, host, *episode);
+        }
+    }
+}
+
+/// Pieces of one recording one after the other, in the order of their times.
+fn ordered(paths: &[PathBuf]) -> anyhow::Result<Vec<Piece>> {
+    let mut pieces = Vec::new();
+    for path in paths {
+        pieces.push(glance(path)?);
+    }
+    pieces.sort_by_key(|piece| {
+        let start = piece.start.as_ref();
+        let when = start.map_or(0, |start| start.when.ts.0);
+        (when, start.map(|start| start.host.clone()), piece.first_ns)
+    });
+    Ok(pieces)
+}
+
+fn glance(path: &Path) -> anyhow::Result<Piece> {
+    let mut piece = Piece {
+        path: path.to_owned(),
+        start: None,
+        first_ns: 0,
+    };
+    // What has been read of standard input is gone.
+    if path.as_os_str() == "-" {
+        return Ok(piece);
+    }
+    for record in Reader::open(path, 1)?.take(GLANCE) {
+        match record {
+            Record::Start(start) => piece.start = Some(*start),
+            other => piece.first_ns = other.mono_ns(),
+        }
+    }
+    Ok(piece)
+}
