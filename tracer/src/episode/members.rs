@@ -4,7 +4,8 @@
 use tracer_common::signals::SIGKILL;
 
 use super::{
-    Entry, Episodes, Phase,
+    Episodes,
+    entry::{Entry, Phase},
     story::{Exited, Hop, Key, Story, key},
     words,
 };
@@ -78,7 +79,7 @@ impl Episodes {
         }
     }
 
-    pub(super) fn to_member(&mut self, r: &Signal) {
+    pub(super) fn member_gets(&mut self, r: &Signal) {
         let process = &r.target.process;
         if r.sender.kind == Kind::Oom && r.signal.number == SIGKILL {
             return self.oom(r);

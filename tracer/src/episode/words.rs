@@ -214,7 +214,7 @@ fn headline(story: &Story) -> String {
         (_, _) if story.stops.is_empty() && story.kill.is_some() => {
             "was killed without a stop signal".to_owned()
         }
-        (_, Ending::Exited) if story.stops.is_empty() => format!("ended by itself{}", &how),
+        (_, Ending::Exited) if story.stops.is_empty() => format!("ended by itself{how}"),
         _ => format!("stopped{how}{took}"),
     }
 }
