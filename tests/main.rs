@@ -5,6 +5,7 @@ mod arena;
 mod cases;
 mod cli;
 mod docs;
+mod episodes;
 #[expect(dead_code, reason = "the kernel fuzzer uses the rest of it")]
 mod harness;
 mod lab;

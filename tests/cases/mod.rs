@@ -7,7 +7,7 @@
 //! the kernel. Where kernels differ, a case asks the kernel (a probe), never its
 //! version.
 
-mod cgroup;
+pub mod cgroup;
 mod cgroups;
 mod delivery;
 mod dying;

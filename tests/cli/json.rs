@@ -113,7 +113,9 @@ fn every_record_has_the_keys_of_the_schema() -> Outcome {
             assert!(record.get(key).is_some(), "{kind} without {key}: {record}");
         }
     }
-    let all = ["deliver", "exit", "loss", "signal", "start", "stop", "zap"];
+    let all = [
+        "deliver", "episode", "exit", "loss", "signal", "start", "stop", "zap",
+    ];
     assert_eq!(kinds.into_iter().collect::<Vec<_>>(), all);
     Ok(())
 }

@@ -8,16 +8,16 @@
 mod cgroup;
 mod doctor;
 mod endings;
-mod episodes;
 mod errors;
 mod filters;
 mod instructions;
 mod json;
 mod latency;
-mod live;
+pub mod live;
 mod names;
 mod pressure;
 mod ps;
+mod record;
 mod run;
 mod rungs;
 mod story;

@@ -123,6 +123,7 @@ fn waiting_has_an_end() -> Outcome {
         (&"open".into(), &Value::Null)
     );
     assert_eq!(episode["diagnoses"][0]["id"], "PID1_NO_HANDLER");
+    assert_eq!(episode["ungraceful"], true);
     Ok(())
 }
 

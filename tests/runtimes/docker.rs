@@ -43,6 +43,11 @@ pub fn run_as(
     Container::new(&pid.unwrap_or_default(), is, vec![rm])
 }
 
+/// Starts one as its image has it.
+pub fn start(image_of: &str) -> anyhow::Result<Container> {
+    run(image_of, &[], &[])
+}
+
 impl Container {
     /// The name that docker's commands take.
     fn docker_name(&self) -> &str {

@@ -20,7 +20,7 @@ pub struct Entry {
     /// What to do about it.
     pub fix: &'static str,
     /// The tests that prove it: in `diagnosis/tests/`, or on a kernel in
-    /// `tests/cli/episodes.rs`.
+    /// `tests/episodes/`.
     pub proof: &'static [&'static str],
 }
 
@@ -80,12 +80,12 @@ catalogue! {
         "The OOM killer chose PID 1."
         if "the SIGKILL that ended the init has the sender `oom`"
         fix "Give the container more memory, or find out what takes it: the limit is that of the container's cgroup or of one above it."
-        proof ["oom_of_the_init"];
+        proof ["oom_of_the_init" "an_oom_kill_of_pid1"];
     OomChild "OOM_CHILD" by killed::oom_child
         "The OOM killer chose a process that is not PID 1: the container lives on, or ends later for another reason."
         if "a SIGKILL with the sender `oom` to another process of the container"
         fix "Give the container more memory, and have PID 1 notice the death of its children; memory.oom.group=1 makes the kernel kill all of them together."
-        proof ["oom_of_a_child"];
+        proof ["oom_of_a_child" "an_oom_kill_of_a_member"];
     SeccompKill "SECCOMP_KILL" by crashed::seccomp
         "A system call that the seccomp profile forbids ended PID 1."
         if "a forced SIGSYS to the init, or its end by SIGSYS (5.10 sends none)"
@@ -110,7 +110,7 @@ catalogue! {
         "PID 1 used up its CPU time (RLIMIT_CPU)."
         if "a SIGXCPU from the kernel to the init, then a SIGKILL from the kernel"
         fix "Raise or remove the hard CPU limit (ulimit -t, --ulimit cpu): SIGXCPU at the soft limit is dropped for a PID 1 without a handler, so nothing warns it."
-        proof ["cpu_limit"];
+        proof ["cpu_limit" "the_cpu_limit"];
     RebootInNs "REBOOT_IN_NS" by killed::reboot
         "A process of the container called reboot(2), which ends its PID namespace."
         if "a SIGKILL from the kernel to the init's thread, of which the init is not traced"
@@ -130,17 +130,17 @@ catalogue! {
         "A signal without a handler ended PID 1 all the same: one thread blocked it, another did not, and the kernel protects only by the main thread's mask."
         if "a signal to the init is fatal by `default_terminate`"
         fix "Handle the signal, or block it in every thread."
-        proof ["threads_of_an_init"];
+        proof ["threads_of_an_init" "a_thread_that_does_not_block"];
     CgroupKillInside "CGROUP_KILL_INSIDE" by killed::cgroup_kill
         "A process inside wrote to cgroup.kill: all died but PID 1, which is protected from SIGKILL from its own namespace."
         if "a thread-directed SIGKILL without siginfo from the same PID namespace, dropped by `unkillable_init`"
         fix "Write to cgroup.kill from the host."
-        proof ["cgroup_kill_inside"];
+        proof ["cgroup_kill_inside" "cgroup_kill_from_inside"];
     SigqueueNoIds "SIGQUEUE_NO_IDS" by killed::without_ids
         "A SIGKILL with a siginfo that names no sender (SI_TIMER, SI_SIGIO) does not count as one from outside: PID 1 is protected from it."
         if "a SIGKILL with code -2 or -5 to the init, dropped by `unkillable_init`"
         fix "Use kill(2), or sigqueue(3) with SI_QUEUE."
-        proof ["sigqueue_without_ids"];
+        proof ["sigqueue_without_ids" "a_sigkill_that_names_no_sender"];
     Kill9FromInside "KILL9_FROM_INSIDE" by killed::from_inside
         "SIGKILL for PID 1 from inside its own PID namespace: the kernel drops it."
         if "a SIGKILL to the init from the same PID namespace, dropped by `unkillable_init`"
@@ -150,12 +150,12 @@ catalogue! {
         "PID 1 is frozen by the cgroup v1 freezer: SIGKILL is queued and not taken until it is thawed."
         if "SIGKILL to an init that is frozen, and no exit after it"
         fix "Thaw it first: docker unpause, or echo THAWED into freezer.state (runc 1.1 does so before it kills)."
-        proof ["frozen_v1"];
+        proof ["frozen_v1" "stuck_in_the_v1_freezer"];
     FrozenV2 "FROZEN_V2" by late::frozen_v2
         "PID 1 was frozen (paused): a stop signal waits until it is thawed, SIGKILL does not."
         if "the stop signal is queued as `frozen`"
         fix "Unpause the container before it is stopped."
-        proof ["frozen_v2"];
+        proof ["frozen_v2" "a_paused_init"];
     Stopped "STOPPED" by late::stopped
         "PID 1 was stopped (SIGSTOP, SIGTSTP): a stop signal waits until it is continued."
         if "the stop signal is queued as `stopped`, or not taken by an init that was stopped before"
@@ -178,7 +178,7 @@ catalogue! {
         proof ["wrong_stop_signal" "another_stop_signal_than_it_handles"];
     Pid1ShellWrapper "PID1_SHELL_WRAPPER" by lost::shell_wrapper
         "PID 1 is a shell without a trap, and the application is its child: the stop signal is dropped at the shell."
-        if "a stop signal dropped by `unkillable_init`, PID 1 has the name of a shell, and there were other processes in its namespace"
+        if "a stop signal dropped by `unkillable_init`, PID 1 has the name of a shell or of a script (`*.sh`, `entrypoint`), and there were other processes in its namespace"
         fix "Start the application with exec in the script, or use the exec form of ENTRYPOINT, so that it is PID 1 itself."
         proof ["ten_second_stop" "a_shell_as_pid1"];
     CtrlCDropped "CTRL_C_DROPPED" by lost::ctrl_c
@@ -255,7 +255,7 @@ catalogue! {
         "The PID namespace cannot end: a process in it is frozen by the cgroup v1 freezer and does not take its SIGKILL."
         if "no end of the zap for 5 s, and a process that it killed was frozen and has not exited"
         fix "Thaw its cgroup: echo THAWED into freezer.state."
-        proof ["stuck_frozen"];
+        proof ["stuck_frozen" "stuck_by_a_frozen_member"];
     ZapWaitDstate "ZAP_WAIT_DSTATE" by stuck::uninterruptible
         "The PID namespace cannot end: a process in it has not acted upon its SIGKILL, as one in uninterruptible sleep (state D) does."
         if "no end of the zap for 5 s, and a process that it killed, neither traced nor frozen, has not exited"
@@ -311,98 +311,4 @@ catalogue! {
         if "GRACE_EXPIRED_KILL or KILL_WITHOUT_STOP of a pod's container by its runtime"
         fix "Look at the events: kubectl describe pod, and the kubelet's log."
         proof ["pod_killed"];
-}
-
-/// The table of `docs/diagnoses.md`.
-pub fn table() -> String {
-    let mut text = String::from("| diagnosis | evidence | fix | proved by |\n|---|---|---|---|\n");
-    for entry in ALL {
-        let proof: Vec<_> = entry.proof.iter().map(|name| format!("`{name}`")).collect();
-        text.push_str(&format!(
-            "| `{}` {} | {} | {} | {} |\n",
-            entry.id.id(),
-            entry.about,
-            entry.evidence,
-            entry.fix,
-            proof.join(", ")
-        ));
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use super::*;
-
-    const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/diagnoses.md");
-    const BEGIN: &str = "<!-- the table: UPDATE_DOCS=1 cargo test diagnosis::catalogue -->\n";
-    const END: &str = "<!-- the end of the table -->\n";
-
-    /// Where proofs are.
-    const TESTS: [&str; 4] = [
-        include_str!("tests/stops.rs"),
-        include_str!("tests/ends.rs"),
-        include_str!("tests/waits.rs"),
-        include_str!("../../../tests/cli/episodes.rs"),
-    ];
-
-    #[test]
-    fn the_page_is_that_of_the_code() {
-        let page = std::fs::read_to_string(PAGE).expect("docs/diagnoses.md is there");
-        let (before, rest) = page.split_once(BEGIN).expect("a beginning of the table");
-        let (was, after) = rest.split_once(END).expect("an end of the table");
-        let is = table();
-        if std::env::var_os("UPDATE_DOCS").is_some_and(|v| v == "1") {
-            let new = format!("{before}{BEGIN}{is}{END}{after}");
-            std::fs::write(PAGE, new).expect("docs can be written");
-            return;
-        }
-        assert!(
-            was == is,
-            "docs/diagnoses.md is not that of the code: run the test with UPDATE_DOCS=1 and look at the difference"
-        );
-    }
-
-    #[test]
-    fn every_diagnosis_is_proved() {
-        for entry in ALL {
-            for name in entry.proof {
-                let function = format!("fn {name}()");
-                assert!(
-                    TESTS.iter().any(|source| source.contains(&function)),
-                    "{}: there is no test {name}",
-                    entry.id.id()
-                );
-            }
-        }
-        // And each is found by name in a test, as the exact list of a stream.
-        for entry in ALL {
-            let quoted = format!("\"{}\"", entry.id.id());
-            assert!(
-                TESTS.iter().any(|source| source.contains(&quoted)),
-                "no test expects {quoted}"
-            );
-        }
-    }
-
-    #[test]
-    fn ids_are_what_they_look_like() {
-        let mut seen = BTreeSet::new();
-        for entry in ALL {
-            let id = entry.id;
-            assert!(seen.insert(id.id()), "{id:?} twice");
-            assert_eq!(Id::find(&id.cli()), Some(id));
-            assert_eq!(Id::find(id.id()), Some(id));
-            let letters = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
-            assert!(id.id().chars().all(letters));
-            for text in [entry.about, entry.fix] {
-                assert!(text.ends_with('.') && !text.contains('|'), "{id:?}: {text}");
-            }
-            assert!(!entry.evidence.ends_with('.') && !entry.evidence.contains('|'));
-        }
-        assert_eq!(Id::find("pid1-no-handler"), Some(Id::Pid1NoHandler));
-        assert_eq!(Id::find("nonsense"), None);
-    }
 }

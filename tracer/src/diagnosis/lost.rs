@@ -25,9 +25,16 @@ pub fn failed(story: &Story) -> bool {
     story.kill.is_some() || (story.exit.is_none() && story.fault.is_none())
 }
 
-/// Who was asked to end has the name of a shell.
+/// The name under which scripts start containers, cut at 15 bytes: one that is run
+/// by its `#!` line has its own name, not the shell's.
+const ENTRYPOINTS: [&str; 2] = ["docker-entrypoi", "entrypoint"];
+
+/// Who was asked to end has the name of a shell, or of a script.
 pub fn is_a_shell(story: &Story) -> bool {
-    story.main.comm.is_some_and(|comm| is_shell(&comm.as_str()))
+    story.main.comm.is_some_and(|comm| {
+        let comm = comm.as_str();
+        is_shell(&comm) || comm.ends_with(".sh") || ENTRYPOINTS.contains(&&*comm)
+    })
 }
 
 /// A stop signal that the kernel threw away because PID 1 had no handler.
@@ -61,7 +68,7 @@ fn has_others(story: &Story) -> bool {
 
 fn and_then(story: &Story) -> String {
     match (&story.kill, story.grace_ns()) {
-        (Some(_), Some(grace)) => format!(", and {} went by in vain", duration(grace)),
+        (Some(_), Some(grace)) => format!("; {} went by in vain", duration(grace)),
         _ => String::new(),
     }
 }

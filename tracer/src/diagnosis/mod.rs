@@ -27,6 +27,7 @@ mod early;
 mod killed;
 mod late;
 mod lost;
+pub mod page;
 mod shared;
 mod stuck;
 #[cfg(test)]

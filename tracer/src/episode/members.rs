@@ -4,7 +4,8 @@
 use tracer_common::signals::SIGKILL;
 
 use super::{
-    Entry, Episodes, Phase,
+    Episodes,
+    entry::{Entry, Phase},
     story::{Exited, Hop, Key, Story, key},
     words,
 };
@@ -14,12 +15,12 @@ use crate::record::{Process, Signal};
 /// Victims whose exit is awaited at one time.
 const AWAITED: usize = 16_384;
 
-/// Whether a runtime signals the main process of a container that is no init:
-/// one in a shared PID namespace or in the host's.
+/// Whether a runtime, or the OOM killer, signals the main process of a container
+/// that is no init: one in a shared PID namespace or in the host's.
 pub fn is_shared_main(r: &Signal) -> bool {
     let process = &r.target.process;
     let container = process.container.as_ref();
-    r.sender.role.as_deref() == Some("runtime")
+    (r.sender.role.as_deref() == Some("runtime") || r.sender.kind == Kind::Oom)
         && process.ns_pid != Some(1)
         && process.pid.is_some()
         && container.is_some_and(|c| c.id.is_some() && c.init_pid == process.pid)
@@ -78,7 +79,7 @@ impl Episodes {
         }
     }
 
-    pub(super) fn to_member(&mut self, r: &Signal) {
+    pub(super) fn member_gets(&mut self, r: &Signal) {
         let process = &r.target.process;
         if r.sender.kind == Kind::Oom && r.signal.number == SIGKILL {
             return self.oom(r);
@@ -86,16 +87,15 @@ impl Episodes {
         let Some(entry) = self.of(process) else {
             return;
         };
-        let hop = Hop::new(r);
-        let is_by_main = hop.is_by_process() && key(&r.sender.process) == key(&entry.story.main);
-        let is_news = entry.phase != Phase::Dormant && hop.outcome != Outcome::Failed;
-        if is_news {
-            let text = words::hop(&hop);
-            entry.story.note(hop.reference(), false, text);
+        if entry.phase == Phase::Dormant || r.outcome == Outcome::Failed {
+            return;
         }
-        if is_by_main {
+        let hop = Hop::new(r);
+        let text = words::hop(&hop);
+        entry.story.note(hop.reference(), false, text);
+        if hop.is_by_process() && key(&r.sender.process) == key(&entry.story.main) {
             entry.story.forward(hop);
-        } else if is_news {
+        } else {
             entry.story.member(hop);
         }
     }

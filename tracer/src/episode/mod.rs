@@ -13,13 +13,11 @@
 
 use std::collections::HashMap;
 
-use tracer_common::signals::{self, SIGINT, SIGKILL, SIGPIPE, SIGQUIT, SIGWINCH, SIGXCPU};
+use crate::record::{ContainerRef, Process, Record, When};
 
-use crate::decide::{Outcome, Reason, sender::Kind};
-use crate::record::{
-    self, ContainerRef, Process, Record, Reference, Referred, Signal, SignalName, When, ZapPhase,
-};
-
+mod entry;
+mod events;
+mod hop;
 pub mod judge;
 mod members;
 pub mod story;
@@ -29,8 +27,8 @@ pub(crate) mod tape;
 mod tests;
 pub mod words;
 
-use judge::Meaning;
-use story::{Exited, Hop, Key, State, Story, Taken, key};
+use entry::{Entry, Phase};
+use story::{Key, State, Story, key};
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -59,81 +57,15 @@ const PERHAPS_NS: u64 = 600 * SECOND;
 pub const LIMIT: usize = 512;
 
 /// Filters under which a stream still has all that an episode is made of.
-const HARMLESS: [&str; 5] = ["--container", "--host", "--all", "--pod", "--image"];
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    /// Remembered only.
-    Dormant,
-    /// Asked to end, or attacked.
-    Open,
-    /// Its main process is ending or has ended.
-    Dying { since: u64 },
-    /// Over, and soon to be told.
-    Over { at: u64 },
-}
-
-#[derive(Debug)]
-struct Entry {
-    story: Story,
-    phase: Phase,
-    /// When the last thing came that asked it to end.
-    attempt: u64,
-    /// How long after that it counts as living on.
-    quiet: u64,
-    /// A signal that may have been its stop signal.
-    perhaps: Option<Hop>,
-    /// It was told, and then lived on.
-    rested: bool,
-    told_stuck: bool,
-    /// Who goes first where there is no more room.
-    touched: u64,
-}
-
-impl Entry {
-    fn due(&self) -> Option<u64> {
-        match self.phase {
-            Phase::Dormant => None,
-            Phase::Open => Some(self.attempt.saturating_add(self.quiet)),
-            Phase::Dying { .. } if self.told_stuck => None,
-            Phase::Dying { since } => Some(since.saturating_add(STUCK_NS)),
-            Phase::Over { at } => Some(at.saturating_add(SETTLE_NS)),
-        }
-    }
-
-    /// A story of the same container that has not begun.
-    fn restart(&mut self, when: When) {
-        let old = &self.story;
-        let mut story = Story::new(
-            old.main.clone(),
-            old.is_init,
-            old.container.clone(),
-            when,
-            old.watched_from,
-        );
-        (story.lossy, story.sigpipes) = (old.lossy, old.sigpipes);
-        (self.story, self.rested) = (story, false);
-    }
-
-    fn open(&mut self, when: When) {
-        if self.phase == Phase::Dormant {
-            if self.story.stops.is_empty() {
-                self.story.began = when;
-            }
-            self.phase = Phase::Open;
-        }
-        self.attempt = when.mono_ns;
-    }
-
-    fn dying(&mut self, when: When) {
-        if !matches!(self.phase, Phase::Dying { .. } | Phase::Over { .. }) {
-            self.open(when);
-            self.phase = Phase::Dying {
-                since: when.mono_ns,
-            };
-        }
-    }
-}
+const HARMLESS: [&str; 7] = [
+    "--container",
+    "--runtime",
+    "--pod",
+    "--namespace",
+    "--host",
+    "--all",
+    "--no-names",
+];
 
 /// Follows the terminations of a stream.
 #[derive(Debug)]
@@ -362,7 +294,7 @@ impl Episodes {
             story.container = Some(container.clone());
         }
         if main.comm.is_some() && story.exit.is_none() && main.tid == main.pid {
-            story.main = main.clone();
+            (story.main, story.is_init) = (main.clone(), is_init);
         }
         Some(entry)
     }
@@ -385,281 +317,6 @@ impl Episodes {
         if let Some(due) = self.entries.get(&key).and_then(Entry::due) {
             self.next_due = Some(self.next_due.map_or(due, |next| next.min(due)));
         }
-    }
-
-    fn signal(&mut self, r: &Signal) {
-        let sig = r.signal.number;
-        let by_process = r.sender.kind == Kind::Process;
-        if r.target.is_global_init
-            || (signals::contains(signals::DEFAULT_IGNORE, sig) && !(sig == SIGWINCH && by_process))
-        {
-            return;
-        }
-        if r.sender.kind == Kind::Zap {
-            return self.zap_kill(r);
-        }
-        let is_known_main = key(&r.target.process)
-            .and_then(|key| self.entries.get(&key))
-            .is_some();
-        if r.target.is_init || is_known_main || members::is_shared_main(r) {
-            self.to_main(r);
-        } else {
-            self.to_member(r);
-        }
-    }
-
-    fn to_main(&mut self, r: &Signal) {
-        let process = &r.target.process;
-        let Some(entry) = self.entry(
-            process,
-            r.target.is_init,
-            process.container.as_ref(),
-            r.when,
-        ) else {
-            return;
-        };
-        let sig = r.signal.number;
-        let is_by_itself = r.sender.kind == Kind::Process
-            && (r.sender.process.pid, r.sender.process.start_ns) == (process.pid, process.start_ns);
-        let is_protected = r.reason == Reason::UnkillableInit;
-        let hop = Hop::new(r);
-        match (r.sender.kind, sig) {
-            (Kind::Io, SIGPIPE) if is_protected => {
-                entry.story.sigpipes += 1;
-                return;
-            }
-            (Kind::Fault, _) if r.outcome == Outcome::Fatal => {
-                entry.note_hop(&hop);
-                entry.dying(r.when);
-                entry.story.fault.get_or_insert(hop);
-            }
-            // Queued where the target is frozen.
-            (_, SIGKILL) if matches!(r.outcome, Outcome::Fatal | Outcome::Queued) => {
-                entry.killed(hop);
-            }
-            _ if is_by_itself => {
-                if !entry.story.stops.is_empty() {
-                    entry.note_hop(&hop);
-                }
-                entry.story.to_itself(hop);
-            }
-            (Kind::Kernel, SIGXCPU) => entry.story.to_itself(hop),
-            _ if r.reason == Reason::CoreDumping => {
-                entry.note_hop(&hop);
-                entry.story.dumping(hop);
-            }
-            (_, SIGKILL) if is_protected => {
-                entry.attempt(&hop);
-                entry.story.refuse(hop);
-            }
-            (Kind::ParentDeath, _) => entry.asked(hop),
-            (Kind::Tty, SIGINT | SIGQUIT) => entry.asked(hop),
-            (Kind::Process, _) if r.reason != Reason::TargetExiting => match judge::meaning(r) {
-                Meaning::Stop => entry.asked(hop),
-                Meaning::Perhaps => entry.perhaps = Some(hop),
-                Meaning::Other => {}
-            },
-            _ => {}
-        }
-        if let Some(key) = key(process) {
-            self.wake_at(key);
-        }
-    }
-
-    fn deliver(&mut self, r: &record::Deliver) {
-        let process = &r.target.process;
-        let Some(entry) = self.of(process) else {
-            return;
-        };
-        let is_main = key(&entry.story.main) == key(process);
-        let taken = Taken {
-            mono_ns: r.when.mono_ns,
-            outcome: r.outcome,
-            reason: r.reason,
-        };
-        let sig = r.signal.number;
-        entry.story.taken(r.generated_mono_ns, sig, process, taken);
-        if let Some(perhaps) = &mut entry.perhaps
-            && is_main
-            && r.generated_mono_ns == Some(perhaps.when.mono_ns)
-        {
-            perhaps.taken = Some(taken);
-        }
-        if is_main && r.reason == Reason::UnkillableInitAtDequeue {
-            let signal = SignalName {
-                number: sig,
-                name: r.signal.name.clone(),
-            };
-            let text = format!(
-                "{} is dropped when {} takes it: there is no handler",
-                signal.name,
-                words::process(process)
-            );
-            entry.story.lost_at_dequeue(r.when, signal);
-            entry
-                .story
-                .note(reference(r.when, Referred::Deliver), false, text);
-        } else if is_main && r.outcome == Outcome::Handled && entry.phase != Phase::Dormant {
-            let text = format!(
-                "a handler of {} takes {}",
-                words::process(process),
-                r.signal.name
-            );
-            entry
-                .story
-                .note(reference(r.when, Referred::Deliver), false, text);
-        }
-    }
-
-    fn exit(&mut self, r: &record::Exit) {
-        let exited = Exited {
-            when: r.when,
-            process: r.process.clone(),
-            code: r.exit_code,
-            signal: r.signal.clone(),
-            core_dumped: r.core_dumped,
-        };
-        let Some(own) = key(&r.process) else { return };
-        let known = self.entries.get(&own).is_some();
-        if !r.is_init && !known {
-            return self.member_exits(own, exited);
-        }
-        let ends_here = !r.is_init || !self.sees_zap;
-        let Some(entry) = self.entry(&r.process, r.is_init, r.container.as_ref(), r.when) else {
-            return;
-        };
-        entry.before_exit(r.when);
-        let text = words::exited(&exited);
-        entry.story.note(exited.reference(), true, text);
-        entry.dying(r.when);
-        // What an exit follows on is counted from the exit.
-        if !matches!(entry.phase, Phase::Over { .. }) {
-            entry.phase = Phase::Dying {
-                since: r.when.mono_ns,
-            };
-        }
-        entry.story.exit.get_or_insert(exited);
-        if ends_here {
-            entry.phase = Phase::Over { at: r.when.mono_ns };
-        }
-        self.wake_at(own);
-    }
-
-    fn zap(&mut self, r: &record::Zap) {
-        let Some(own) = key(&r.init) else { return };
-        let Some(entry) = self.entry(&r.init, true, r.container.as_ref(), r.when) else {
-            return;
-        };
-        match r.phase {
-            ZapPhase::Begin => {
-                entry
-                    .story
-                    .zap_begins(r.when, r.killed.as_deref().unwrap_or_default());
-                let count = r.killed.as_ref().map_or(0, Vec::len) as u64;
-                let text = format!(
-                    "its PID namespace ends, and takes {} along",
-                    words::processes(count)
-                );
-                entry
-                    .story
-                    .note(reference(r.when, Referred::Zap), true, text);
-                entry.dying(r.when);
-                if !matches!(entry.phase, Phase::Over { .. }) {
-                    entry.phase = Phase::Dying {
-                        since: r.when.mono_ns,
-                    };
-                }
-            }
-            ZapPhase::End => {
-                if let Some(zap) = &mut entry.story.zap {
-                    zap.ended = Some(r.when);
-                    zap.duration_ns = r.duration_ns;
-                }
-                let text = "its PID namespace has ended".to_owned();
-                entry
-                    .story
-                    .note(reference(r.when, Referred::Zap), true, text);
-                entry.phase = Phase::Over { at: r.when.mono_ns };
-            }
-        }
-        self.wake_at(own);
-    }
-}
-
-impl Entry {
-    fn note_hop(&mut self, hop: &Hop) {
-        self.story.note(hop.reference(), true, words::hop(hop));
-    }
-
-    /// Somebody asked it to end, or tried to end it.
-    fn attempt(&mut self, hop: &Hop) {
-        if self.rested && self.phase == Phase::Dormant {
-            self.restart(hop.when);
-        }
-        let is_outside = hop.is_by_process() && !hop.is_from_inside();
-        let quiet = if is_outside {
-            QUIET_NS
-        } else {
-            QUIET_INSIDE_NS
-        };
-        self.quiet = if self.phase == Phase::Open {
-            self.quiet.max(quiet)
-        } else {
-            quiet
-        };
-        self.open(hop.when);
-        self.note_hop(hop);
-    }
-
-    fn asked(&mut self, hop: Hop) {
-        self.attempt(&hop);
-        self.story.stop(hop);
-    }
-
-    /// A SIGKILL that it does not survive.
-    fn killed(&mut self, hop: Hop) {
-        let at = hop.when.mono_ns;
-        let since = |earlier: &Hop| at.saturating_sub(earlier.when.mono_ns);
-        if self.rested
-            && self
-                .story
-                .first_stop()
-                .is_none_or(|stop| stop.is_from_inside() || since(stop) > LONGEST_GRACE_NS)
-        {
-            self.restart(hop.when);
-        }
-        self.settle_perhaps(PERHAPS_NS, at, hop.is_by_runtime());
-        self.note_hop(&hop);
-        self.dying(hop.when);
-        self.story.kill.get_or_insert(hop);
-    }
-
-    fn before_exit(&mut self, when: When) {
-        if self.rested && self.phase == Phase::Dormant {
-            self.restart(when);
-        }
-        let by_runtime = self.perhaps.as_ref().is_some_and(Hop::is_by_runtime);
-        self.settle_perhaps(10 * SECOND, when.mono_ns, by_runtime);
-    }
-
-    /// What may have been a stop signal was one, where the end follows it.
-    fn settle_perhaps(&mut self, within: u64, at: u64, by_runtime: bool) {
-        let Some(perhaps) = self.perhaps.take() else {
-            return;
-        };
-        let is_near = at.saturating_sub(perhaps.when.mono_ns) <= within;
-        if by_runtime && is_near && perhaps.is_by_runtime() && self.story.stops.is_empty() {
-            self.story.began = perhaps.when;
-            self.note_hop(&perhaps);
-            self.story.stop(perhaps);
-        }
-    }
-}
-
-fn reference(when: When, record: Referred) -> Reference {
-    Reference {
-        mono_ns: when.mono_ns,
-        record,
     }
 }
 

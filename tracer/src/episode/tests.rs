@@ -1,6 +1,8 @@
-use super::story::Story;
+use super::story::{Exited, Hop, Story};
 use super::tape::{From, Tape, when};
 use super::*;
+use crate::decide::{Outcome, Reason, sender::Kind};
+use crate::record;
 
 fn stories(tape: Tape) -> Vec<Story> {
     let (mut episodes, mut told) = (Episodes::new(), Vec::new());

@@ -21,16 +21,27 @@ pub fn name(story: &Story) -> String {
 
 /// `PID 1 (bash)`, `server (pid 4711)`.
 pub fn process(process: &Process) -> String {
-    let comm = process.comm.map_or_else(
-        || "an unknown name".to_owned(),
-        |comm| comm.as_str().into_owned(),
-    );
+    let comm = comm(process);
     if process.ns_pid == Some(1) && process.ns_level > Some(0) {
         return format!("PID 1 ({comm})");
     }
     match process.pid {
         Some(pid) => format!("{comm} (pid {pid})"),
         None => format!("an unknown process ({comm})"),
+    }
+}
+
+/// A name, in quotes where it could pass for a part of the sentence.
+fn comm(process: &Process) -> String {
+    let Some(comm) = process.comm else {
+        return "an unknown name".to_owned();
+    };
+    let comm = comm.as_str();
+    let is_ambiguous = comm.is_empty() || comm.contains(['(', ')', ';', ',', '"']);
+    if is_ambiguous {
+        format!("\"{}\"", comm.replace('"', "\\\""))
+    } else {
+        comm.into_owned()
     }
 }
 
@@ -120,8 +131,7 @@ pub fn exited(exited: &Exited) -> String {
 pub fn names<'a>(victims: impl Iterator<Item = &'a ZapVictim>, total: u64) -> String {
     let mut counted: Vec<(String, u64)> = Vec::new();
     for victim in victims {
-        let comm = victim.process.comm;
-        let name = comm.map_or_else(|| "?".to_owned(), |comm| comm.as_str().into_owned());
+        let name = comm(&victim.process);
         match counted.iter().position(|(known, _)| *known == name) {
             Some(index) => counted[index].1 += 1,
             None if counted.len() < NAMED => counted.push((name, 1)),
@@ -204,7 +214,7 @@ fn headline(story: &Story) -> String {
         (_, _) if story.stops.is_empty() && story.kill.is_some() => {
             "was killed without a stop signal".to_owned()
         }
-        (_, Ending::Exited) if story.stops.is_empty() => format!("ended by itself{}", &how),
+        (_, Ending::Exited) if story.stops.is_empty() => format!("ended by itself{how}"),
         _ => format!("stopped{how}{took}"),
     }
 }

@@ -23,6 +23,8 @@ fn no_handler() {
 fn ten_second_stop() {
     let ids = ids(ten_seconds("bash", &[(2, true, false)]));
     assert_eq!(ids, ["PID1_SHELL_WRAPPER", "GRACE_EXPIRED_KILL"]);
+    let script = super::ids(ten_seconds("docker-entrypoint.sh", &[(2, true, false)]));
+    assert_eq!(script[0], "PID1_SHELL_WRAPPER");
     // A shell alone wraps nobody.
     let alone = super::ids(ten_seconds("sh", &[]));
     assert_eq!(alone, ["PID1_NO_HANDLER", "GRACE_EXPIRED_KILL"]);

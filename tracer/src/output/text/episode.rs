@@ -36,7 +36,10 @@ impl<W: Write> Text<W> {
     }
 
     fn summary_of(&self, r: &Episode) -> String {
-        let text = terminal(&r.summary);
+        // The column before it has the name.
+        let name = r.container.as_ref().map_or("", |c| c.name.as_str());
+        let told = r.summary.strip_prefix(name).unwrap_or(&r.summary);
+        let text = terminal(told.trim_start());
         if r.ungraceful {
             self.paint.bad(&text)
         } else {
