@@ -108,6 +108,10 @@ fn by_the_senders_container() -> Outcome {
     wanted.host.kill(wanted.inside.pid(), SIGUSR2)?;
     other.inside.kill(1, SIGUSR1)?;
     wanted.host.kill(wanted.init.pid(), SIGUSR1)?;
+    // Two at one time would be one.
+    while wanted.init.caught(SIGUSR1)? == 0 {
+        thread::sleep(Duration::from_millis(1));
+    }
     wanted.inside.kill(1, SIGUSR1)?;
     live.record(|r| r["type"] == "deliver" && r["target"]["pid"] == wanted.init.pid())?;
     wanted.inside.kill(1, SIGTERM)?;
