@@ -93,7 +93,7 @@ pub fn wasted(episode: &Episode) -> u64 {
 }
 
 /// What was read of one recording.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Source {
     /// The file, as it was given.
     pub name: String,

@@ -35,51 +35,39 @@ pub fn read(paths: &[PathBuf], wanted: &Wanted) -> anyhow::Result<Report> {
     let mut before: Option<Start> = None;
     let mut now = None;
     for piece in ordered(paths)? {
-        let goes_on = piece.start.is_some() && piece.start == before;
-        if !goes_on {
-            finish(
-                &mut teller,
-                now.take(),
-                before.as_ref(),
-                wanted,
-                &mut report,
-            );
-            teller = Teller::new();
+        if piece.start.is_none() || piece.start != before {
+            finish(&mut teller, now.take(), before.take(), wanted, &mut report);
         }
-        let host = piece
-            .start
-            .as_ref()
-            .map_or("", |start| &start.host)
-            .to_owned();
         let mut source = Source {
             name: piece.path.display().to_string(),
-            host: host.clone(),
-            kernel: piece
-                .start
-                .as_ref()
-                .map_or(String::new(), |start| start.kernel.clone()),
-            records: 0,
-            first: None,
-            last: None,
-            lost: 0,
-            damage: store::Damage::default(),
+            ..Source::default()
         };
         let mut reader = Reader::open(&piece.path, store::parsers())?;
         let mut told = Vec::new();
         for record in reader.by_ref() {
+            let when = record.when();
             source.records += 1;
-            source.first.get_or_insert(record.when().ts);
-            source.last = Some(record.when().ts);
-            now = Some(record.when());
+            source.first.get_or_insert(when.ts);
+            source.last = Some(when.ts);
+            let earlier = now.replace(when);
             match &record {
-                Record::Start(_) if goes_on => continue,
+                Record::Start(start) => {
+                    source.host.clone_from(&start.host);
+                    source.kernel.clone_from(&start.kernel);
+                    if before.as_ref() == Some(&**start) {
+                        continue;
+                    }
+                    // One recording after the other in the same file.
+                    finish(&mut teller, earlier, before.take(), wanted, &mut report);
+                    before = Some((**start).clone());
+                }
                 // It is told anew, by what is known today.
                 Record::Episode(_) => continue,
                 Record::Loss(loss) => source.lost = loss.ring_full,
                 _ => {}
             }
             teller.take(&record, &mut told);
-            take(&mut told, &host, wanted, &mut report);
+            take(&mut told, &source.host, wanted, &mut report);
         }
         if let Some(error) = reader.error() {
             return Err(
@@ -91,16 +79,16 @@ pub fn read(paths: &[PathBuf], wanted: &Wanted) -> anyhow::Result<Report> {
             anyhow::bail!("{}", super::no_records(&piece.path));
         }
         report.sources.push(source);
-        before = piece.start;
     }
-    finish(&mut teller, now, before.as_ref(), wanted, &mut report);
+    finish(&mut teller, now, before, wanted, &mut report);
     Ok(report)
 }
 
+/// Tells what is left of a recording; the teller is as new.
 fn finish(
     teller: &mut Teller,
     now: Option<When>,
-    start: Option<&Start>,
+    start: Option<Start>,
     wanted: &Wanted,
     report: &mut Report,
 ) {
@@ -108,9 +96,10 @@ fn finish(
     if let Some(now) = now {
         teller.finish(now, &mut told);
     }
+    *teller = Teller::new();
     take(
         &mut told,
-        start.map_or("", |start| &start.host),
+        start.as_ref().map_or("", |start| &start.host),
         wanted,
         report,
     );

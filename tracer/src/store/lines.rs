@@ -160,22 +160,21 @@ impl<R: Read> Lines<R> {
         error: &io::Error,
         block: &mut Vec<u8>,
     ) -> io::Result<State<Ahead<R>>> {
-        if error.kind() == io::ErrorKind::UnexpectedEof {
-            self.damage.unfinished = true;
-            return Ok(State::Done);
-        }
         if error.kind() == io::ErrorKind::Interrupted || error.raw_os_error().is_some() {
             return Err(io::Error::new(error.kind(), error.to_string()));
         }
-        // A line that the damage cuts does not go on in the next frame.
+        // A line that is cut does not go on in the next frame.
         let whole = block
             .iter()
             .rposition(|b| *b == b'\n')
             .map_or(0, |end| end + 1);
-        if block.len() > whole {
-            block.truncate(whole);
-            self.damage.bad_lines += 1;
+        let is_cut = block.len() > whole;
+        block.truncate(whole);
+        if error.kind() == io::ErrorKind::UnexpectedEof {
+            self.damage.unfinished = true;
+            return Ok(State::Done);
         }
+        self.damage.bad_lines += u64::from(is_cut);
         // Not the same frame once more, should nothing of it have been taken.
         let again = begins_frame(from.fill_buf()?);
         if again {
