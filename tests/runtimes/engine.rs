@@ -17,6 +17,9 @@ const TOLD: &str = "SIGWHY_TEST_RUNTIMES";
 /// How long a program may take to set up its handlers on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// How long a program must do nothing to be taken for started.
+const REST: Duration = Duration::from_millis(200);
+
 /// The images' common prefix.
 const PREFIX: &str = "localhost/sigwhy-test/";
 
@@ -132,6 +135,42 @@ impl Container {
         container.start = start.parse()?;
         container.pid_ns = inode.parse()?;
         Ok(container)
+    }
+
+    /// Waits until all its threads sleep and for a while none has used the
+    /// processor: a language's runtime that starts blocks signals at times.
+    pub fn until_it_rests(&self) -> anyhow::Result<()> {
+        let end = Instant::now() + slow(PATIENCE);
+        let mut before = None;
+        loop {
+            let used = self.used_asleep();
+            if used.is_some() && used == before {
+                return Ok(());
+            }
+            if Instant::now() > end {
+                bail!("it does not rest within {PATIENCE:?}");
+            }
+            before = used;
+            thread::sleep(REST);
+        }
+    }
+
+    /// How many threads there are, and the processor time that they have used, in
+    /// clock ticks; `None` unless all sleep.
+    fn used_asleep(&self) -> Option<(usize, u64)> {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.pid)).ok()?;
+        let mut all = (0, 0);
+        for task in tasks {
+            let stat = std::fs::read_to_string(task.ok()?.path().join("stat")).ok()?;
+            let fields: Vec<&str> = stat.rsplit_once(") ")?.1.split(' ').collect();
+            if *fields.first()? != "S" {
+                return None;
+            }
+            // utime and stime, fields 14 and 15 of the whole (proc(5)).
+            let ticks = |at: usize| fields.get(at)?.parse::<u64>().ok();
+            all = (all.0 + 1, all.1 + ticks(11)? + ticks(12)?);
+        }
+        Some(all)
     }
 
     /// Whether that process is still there, and not only to be waited for.

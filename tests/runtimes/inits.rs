@@ -264,6 +264,9 @@ impl Running {
         if init.handles {
             container.until_it_handles(libc::SIGTERM)?;
         }
+        if init.before == HOSTS {
+            container.until_it_rests()?;
+        }
         let mut below: Vec<Container> = Vec::new();
         for _ in 0..init.below {
             below.push(child_of(below.last().unwrap_or(&container))?);
