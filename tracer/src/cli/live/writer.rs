@@ -307,43 +307,51 @@ mod tests {
     #[test]
     fn a_target_that_holds_back_is_flushed_in_time_and_finished() {
         #[derive(Clone, Default)]
-        struct Lazy(Arc<Mutex<(Vec<u8>, Vec<u8>, bool)>>);
+        struct Lazy(Arc<Mutex<Seen>>);
+        #[derive(Clone, Default)]
+        struct Seen {
+            held: Vec<u8>,
+            out: Vec<u8>,
+            is_end: bool,
+        }
+        impl Lazy {
+            fn lock(&self) -> MutexGuard<'_, Seen> {
+                self.0.lock().expect("no panic")
+            }
+        }
         impl Target for Lazy {
             fn write(&mut self, bytes: &[u8]) -> Result<usize, Errno> {
-                self.0.lock().expect("no panic").0.extend_from_slice(bytes);
+                self.lock().held.extend_from_slice(bytes);
                 Ok(bytes.len())
             }
 
             fn due(&self) -> Option<Duration> {
-                let held = !self.0.lock().expect("no panic").0.is_empty();
-                // As if it counted down: the wait ends, and is asked again.
-                held.then_some(Duration::ZERO)
+                (!self.lock().held.is_empty()).then_some(Duration::ZERO)
             }
 
             fn flush(&mut self) -> Result<(), Errno> {
-                let mut state = self.0.lock().expect("no panic");
-                let held = std::mem::take(&mut state.0);
-                state.1.extend(held);
+                let mut seen = self.lock();
+                let held = std::mem::take(&mut seen.held);
+                seen.out.extend(held);
                 Ok(())
             }
 
             fn finish(&mut self) -> Result<(), Errno> {
                 self.flush()?;
-                self.0.lock().expect("no panic").2 = true;
+                self.lock().is_end = true;
                 Ok(())
             }
         }
         let target = Lazy::default();
         let (mut writer, queue) = Writer::spawn(target.clone()).expect("a thread");
         writer.write_all(b"abc").expect("taken");
-        let state = || target.0.lock().expect("no panic").clone();
-        while state().1 != b"abc" {
+        while target.lock().out != b"abc" {
             thread::sleep(Duration::from_millis(1));
         }
-        assert!(!state().2);
+        assert!(!target.lock().is_end);
         drop(writer);
         wait(queue.finished()).expect("in time").expect("written");
-        assert!(state().2);
+        assert!(target.lock().is_end);
     }
 
     #[test]
