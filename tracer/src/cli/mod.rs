@@ -135,9 +135,13 @@ fn guide() -> anyhow::Result<ExitCode> {
         "\
 sigwhy says for every signal whether the kernel dropped it, and why
 
-  sudo sigwhy live    show the signals of containers as they happen
-  sigwhy doctor       see what works on this machine, and what to do if not
-  sigwhy --help       all commands; each has its own --help
+  sudo sigwhy live                       show the signals of containers as they happen
+  sudo sigwhy run -- docker stop web     tell why a stop took so long
+  sudo sigwhy record -o FILE             keep them for `sigwhy report FILE`
+  sudo sigwhy lab run docker-stop        see how the kernel behaves, and why
+  sigwhy ps                              what would a stop do to the containers here?
+  sigwhy doctor                          see what works on this machine, and what to do if not
+  sigwhy --help                          all commands; each has its own --help
 
 Here: {}
 ",
