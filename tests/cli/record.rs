@@ -73,6 +73,7 @@ fn what_was_recorded_is_replayed_and_reported() -> Outcome {
     story.finish()?;
     let said = recorder.end()?;
     ensure!(said.out.is_empty(), "{:?}", said.out);
+    assert_eq!(said.status.code(), Some(0));
 
     let replayed = records(&run("replay", &file, &["--format", "json"])?)?;
     assert_eq!(replayed[0]["type"], "start");
@@ -127,6 +128,62 @@ fn plain_json_is_as_good() -> Outcome {
         .stdin(fs::File::open(&file)?)
         .output()?;
     assert_eq!(records(&by_pipe)?, records(&by_name)?);
+    Ok(())
+}
+
+#[test]
+fn a_bad_file_does_not_hide_the_others() -> Outcome {
+    let dir = Dir::new("beside")?;
+    let good = dir.file("good.zst");
+    let recorder = record(&good, &[])?;
+    let story = Story::new("beside")?;
+    story.finish()?;
+    recorder.end()?;
+    let (empty, missing) = (dir.file("empty"), dir.file("missing"));
+    fs::write(&empty, "")?;
+    let both = ["-c", &story.inode.to_string()];
+    let report = sigwhy()
+        .arg("report")
+        .args(both)
+        .args([&empty, &good, &missing])
+        .output()?;
+    let text = stdout(&report)?;
+    for word in ["1 termination", "holds no records", "No such file"] {
+        ensure!(text.contains(word), "no {word:?} in {text}");
+    }
+    // A pipe is read once only.
+    let pipe = sigwhy()
+        .args(["report", "/dev/stdin"])
+        .args(both)
+        .stdin(fs::File::open(&good)?)
+        .output()?;
+    ensure!(stdout(&pipe)?.contains("1 termination"));
+    Ok(())
+}
+
+#[test]
+fn a_command_that_cannot_start_leaves_no_file() -> Outcome {
+    let dir = Dir::new("typo")?;
+    let file = dir.file("a");
+    let output = sigwhy()
+        .args(["record", "-o"])
+        .arg(&file)
+        .args(["--", "/no/such/command"])
+        .output()?;
+    assert_eq!(output.status.code(), Some(1));
+    let err = String::from_utf8_lossy(&output.stderr);
+    ensure!(err.contains("cannot start /no/such/command"), "{err}");
+    ensure!(!file.exists());
+    Ok(())
+}
+
+#[test]
+fn a_narrow_recording_says_why_it_tells_nothing() -> Outcome {
+    let dir = Dir::new("narrow")?;
+    let file = dir.file("a");
+    record(&file, &["-s", "USR1"])?.end()?;
+    let text = stdout(&run("report", &file, &[])?)?;
+    ensure!(text.contains("recorded with --signal SIGUSR1"), "{text}");
     Ok(())
 }
 

@@ -129,7 +129,15 @@ impl Judge {
         let ends = [(End::target(fact), false), (End::sender(fact), true)];
         for (end, is_sender) in ends {
             let Some(end) = end else { continue };
-            if self.waiting.len() < WAITING && self.is_open(&end, is_sender, now, assembler) {
+            // Who waits already is waited for.
+            let is_known = self.waiting.iter().any(|(_, other, of_sender)| {
+                *of_sender == is_sender
+                    && (other.place(), other.init()) == (end.place(), end.init())
+            });
+            if !is_known
+                && self.waiting.len() < WAITING
+                && self.is_open(&end, is_sender, now, assembler)
+            {
                 self.waiting.push((now, end, is_sender));
             }
         }

@@ -231,6 +231,22 @@ mod tests {
         command().debug_assert();
     }
 
+    /// clap's own assertions are not in an optimized build.
+    #[test]
+    fn no_option_is_there_twice() {
+        for command in command().get_subcommands() {
+            let mut seen = std::collections::BTreeSet::new();
+            for arg in command.get_arguments() {
+                let short = arg.get_short().map(String::from);
+                let long = arg.get_long().map(str::to_owned);
+                for name in [short, long].into_iter().flatten() {
+                    let of = command.get_name();
+                    assert!(seen.insert(name.clone()), "{of} has {name} twice");
+                }
+            }
+        }
+    }
+
     #[test]
     fn an_error_is_one_line_that_says_nothing_twice() {
         let full = io::Error::from_raw_os_error(libc::ENOSPC);

@@ -10,7 +10,9 @@ use crate::{output::color::Color, store};
 /// The file is zstd-compressed JSON, a record for each line: `zstd -dc FILE | jq`
 /// reads it too. Whatever ends the recorder, everything up to half a second
 /// before can be read. What is recorded is what `sigwhy live` would show with the
-/// same filters; without filters, everything that a report needs.
+/// same filters; without filters, everything that a report needs. With filters
+/// that hide a part of a termination (--signal, --pid, --outcome and the like),
+/// `report` tells none.
 ///
 /// Ends with Ctrl-C, and then prints a summary.
 #[derive(Debug, clap::Args)]

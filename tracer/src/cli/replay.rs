@@ -22,7 +22,7 @@ use crate::{
         json::Json,
         text::{self, Text, TextOptions},
     },
-    record::{Record, When},
+    record::{Record, Start, When},
     report,
     selection::Selection,
     store::{Reader, parsers},
@@ -98,12 +98,28 @@ pub fn run(args: Args, verbose: bool) -> anyhow::Result<ExitCode> {
     let mut teller = Teller::new();
     let mut told = Vec::new();
     let mut last: Option<When> = None;
+    let mut before: Option<Start> = None;
     for record in reader.by_ref() {
         last = Some(record.when());
-        if let (Record::Start(start), Format::Text) = (&record, args.format) {
-            cli::tell_line(&text::header(start));
-        }
         teller.take(&record, &mut told);
+        if let Record::Start(start) = &record {
+            // Each piece of a recording begins with the same one.
+            if before.as_ref() == Some(&**start) {
+                continue;
+            }
+            if args.format == Format::Text {
+                cli::tell_line(&text::header(start));
+            }
+            show.all(&mut told)?;
+            let narrowing = report::sources::narrowing(start);
+            if show.episodes && !narrowing.is_empty() {
+                let filters = terminal(&narrowing.join(" ")).into_owned();
+                cli::tell(&format!(
+                    "recorded with {filters}: no terminations are told"
+                ));
+            }
+            before = Some((**start).clone());
+        }
         // What was told while recording is told anew.
         if !matches!(record, Record::Episode(_)) {
             show.record(&record)?;

@@ -12,7 +12,10 @@ use clap::ValueEnum;
 use crate::{
     decide::names,
     diagnosis::catalogue,
-    output::color::{Color, Variables},
+    output::{
+        color::{Color, Variables},
+        escape::terminal,
+    },
     record::Timestamp,
     report::{self, Wanted},
 };
@@ -53,9 +56,9 @@ pub struct Args {
     #[arg(short, long)]
     pub ungraceful: bool,
 
-    /// List so many.
-    #[arg(short = 'n', long, value_name = "N", default_value_t = 20)]
-    pub limit: usize,
+    /// List so many; 20 where nobody says, and all as JSON.
+    #[arg(short = 'n', long, value_name = "N")]
+    pub limit: Option<usize>,
 
     /// Below the list, tell so many whole: timeline, causes, fixes.
     #[arg(long, value_name = "N", default_value_t = 3)]
@@ -69,6 +72,9 @@ pub struct Args {
     #[arg(long, value_enum, default_value_t = Color::Auto)]
     pub color: Color,
 }
+
+/// Terminations listed where nobody says how many.
+const LISTED: usize = 20;
 
 /// How to print.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -91,6 +97,13 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         ungraceful: args.ungraceful,
     };
     let report = report::sources::read(&args.files, &wanted)?;
+    if args.format == Format::Json {
+        for source in &report.sources {
+            for note in report::text::notes(source) {
+                super::tell(&format!("{}: {note}", terminal(&source.name)));
+            }
+        }
+    }
     print(&args, &report).context(super::WRITING)?;
     Ok(ExitCode::SUCCESS)
 }
@@ -105,13 +118,13 @@ fn print(args: &Args, report: &report::Report) -> io::Result<()> {
         Format::Text => {
             let options = report::text::Options {
                 color,
-                limit: args.limit,
+                limit: args.limit.unwrap_or(LISTED),
                 whole: args.whole,
                 zone: jiff::tz::TimeZone::system(),
             };
             report::text::render(report, &options, &mut out)?;
         }
-        Format::Json => report::json(report, args.limit, &mut out)?,
+        Format::Json => report::json(report, args.limit.unwrap_or(usize::MAX), &mut out)?,
     }
     out.flush()
 }

@@ -19,7 +19,7 @@
 use std::borrow::Cow;
 
 use crate::episode::{Episodes, story, story::State, story::Story};
-use crate::record::{Diagnosis, Ending, Record, Reference, When};
+use crate::record::{Diagnosis, Ending, Record, Reference, Start, When};
 
 pub mod catalogue;
 mod crashed;
@@ -93,6 +93,9 @@ pub fn diagnose(story: &Story) -> Vec<Diagnosis> {
 pub struct Teller {
     episodes: Episodes,
     stories: Vec<Story>,
+    /// Of the recording that is being read.
+    start: Option<Start>,
+    last: Option<When>,
 }
 
 impl Teller {
@@ -100,8 +103,20 @@ impl Teller {
         Self::default()
     }
 
-    /// Takes a record, and appends the episodes that are to be told by its time.
+    /// Takes a record, and appends the episodes that are to be told by its time. A
+    /// `start` ends what was before, unless it is the same again: recorders begin
+    /// each file of one recording with it.
     pub fn take(&mut self, record: &Record, out: &mut Vec<Record>) {
+        if let Record::Start(start) = record {
+            if self.start.as_ref() == Some(&**start) {
+                return;
+            }
+            if let Some(last) = self.last.take() {
+                self.finish(last, out);
+            }
+            self.start = Some((**start).clone());
+        }
+        self.last = Some(record.when());
         self.episodes.take(record, &mut self.stories);
         self.hand_over(record.when(), out);
     }

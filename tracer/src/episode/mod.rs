@@ -321,7 +321,7 @@ impl Episodes {
 }
 
 /// Whether a filter hides a part of what an episode is made of.
-fn narrows(filter: &str) -> bool {
+pub fn narrows(filter: &str) -> bool {
     let name = filter.split(' ').next().unwrap_or_default();
     !HARMLESS.contains(&name)
 }

@@ -43,6 +43,9 @@ pub fn render<const N: usize>(
             (column, width.unwrap_or(0))
         })
         .collect();
+    if shown.is_empty() {
+        return Ok(());
+    }
     let line = |text: &dyn Fn(usize) -> String| {
         let mut line = String::new();
         for (column, width) in &shown {

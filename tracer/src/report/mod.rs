@@ -1,8 +1,8 @@
 //! Post-mortem: the terminations of one or many recordings, the worst first.
 //!
-//! Pure: recordings are read by [`crate::store`], episodes are made by
+//! Recordings are read by [`crate::store`], episodes are made by
 //! [`crate::episode`] and judged by [`crate::diagnosis`], here they are chosen,
-//! ranked and counted. How it looks is [`text`]. Memory is bounded: of very many
+//! ranked and counted. [`sources`] feeds it, [`text`] is how it looks. Memory is bounded: of very many
 //! only the worst are kept, and the rest are counted.
 
 use std::{
@@ -21,16 +21,25 @@ use crate::{
 pub mod sources;
 pub mod text;
 
+#[derive(serde::Serialize)]
+struct WithHost<'a> {
+    #[serde(flatten)]
+    record: Record,
+    host: &'a str,
+}
+
 /// Prints the worst as `episode` records, each with its `host`.
 ///
 /// # Errors
 /// Those of the writer.
 pub fn json(report: &Report, limit: usize, out: &mut impl io::Write) -> io::Result<()> {
     for told in report.ranked().into_iter().take(limit) {
-        let record = Record::Episode(Box::new(told.episode.clone()));
-        let mut line = serde_json::to_value(&record)?;
-        line["host"] = told.host.clone().into();
-        writeln!(out, "{line}")?;
+        let line = WithHost {
+            record: Record::Episode(Box::new(told.episode.clone())),
+            host: &told.host,
+        };
+        // Through a String: an error of the writer must stay an io::Error.
+        writeln!(out, "{}", serde_json::to_string(&line)?)?;
     }
     Ok(())
 }
@@ -103,6 +112,10 @@ pub struct Source {
     pub records: u64,
     pub first: Option<Timestamp>,
     pub last: Option<Timestamp>,
+    /// Filters that hid a part of each termination, so that none is told.
+    pub narrowed_by: Vec<String>,
+    /// Why it was not read to its end, or not at all.
+    pub error: Option<String>,
     /// Events that the recorder lost.
     pub lost: u64,
     pub damage: Damage,
@@ -143,7 +156,7 @@ struct Rank {
     wasted: u64,
     ungraceful: bool,
     began: Reverse<u64>,
-    number: u64,
+    number: Reverse<u64>,
 }
 
 impl Report {
@@ -157,7 +170,7 @@ impl Report {
             wasted: wasted(&episode),
             ungraceful: episode.ungraceful,
             began: Reverse(episode.began.ts.0),
-            number: self.total,
+            number: Reverse(self.total),
         };
         self.total += 1;
         self.ungraceful += u64::from(episode.ungraceful);
@@ -170,12 +183,12 @@ impl Report {
             host: host.to_owned(),
             episode,
         };
-        self.kept.insert(rank.number, told);
+        self.kept.insert(rank.number.0, told);
         self.worst.push(Reverse(rank));
         if self.worst.len() > KEPT
             && let Some(Reverse(least)) = self.worst.pop()
         {
-            self.kept.remove(&least.number);
+            self.kept.remove(&least.number.0);
         }
     }
 
@@ -185,7 +198,7 @@ impl Report {
         ranks.sort_unstable_by(|a, b| b.cmp(a));
         ranks
             .iter()
-            .filter_map(|rank| self.kept.get(&rank.number))
+            .filter_map(|rank| self.kept.get(&rank.number.0))
             .collect()
     }
 

@@ -4,17 +4,24 @@
 //! A recorder that puts full files aside begins each with the same `start`
 //! record: a termination may begin in one and end in the next.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use super::{Report, Source, Wanted};
 use crate::{
     diagnosis::Teller,
-    record::{Record, Start, When},
+    episode,
+    record::{Episode, EpisodeState, Record, Start, When},
     store::{self, Reader},
 };
 
 /// Records at the begin of a file that are looked at to place it.
 const GLANCE: usize = 2;
+
+/// Terminations remembered as stuck.
+const STUCK: usize = 1_024;
 
 /// A file, and where it belongs.
 struct Piece {
@@ -27,121 +34,167 @@ struct Piece {
 /// Reads recordings, each wholly, and takes what is wanted into a report.
 ///
 /// # Errors
-/// When a file cannot be opened or read, or holds no record at all. What is
-/// damaged is no error: the report says so.
+/// When none of them holds a record. What is damaged, or cannot be read beside
+/// others that can, is no error: the report says so.
 pub fn read(paths: &[PathBuf], wanted: &Wanted) -> anyhow::Result<Report> {
-    let mut report = Report::default();
-    let mut teller = Teller::new();
+    let mut telling = Telling {
+        wanted,
+        report: Report::default(),
+        teller: Teller::new(),
+        stuck: BTreeMap::new(),
+        told: Vec::new(),
+    };
     let mut before: Option<Start> = None;
     let mut now = None;
-    for piece in ordered(paths)? {
+    for piece in ordered(paths) {
+        // Without a `start` nobody knows what it belongs to.
         if piece.start.is_none() || piece.start != before {
-            finish(&mut teller, now.take(), before.take(), wanted, &mut report);
+            telling.finish(now.take(), before.as_ref());
         }
         let mut source = Source {
             name: piece.path.display().to_string(),
             ..Source::default()
         };
-        let mut reader = Reader::open(&piece.path, store::parsers())?;
-        let mut told = Vec::new();
-        for record in reader.by_ref() {
-            let when = record.when();
-            source.records += 1;
-            source.first.get_or_insert(when.ts);
-            source.last = Some(when.ts);
-            let earlier = now.replace(when);
-            match &record {
-                Record::Start(start) => {
-                    source.host.clone_from(&start.host);
-                    source.kernel.clone_from(&start.kernel);
-                    if before.as_ref() == Some(&**start) {
-                        continue;
-                    }
-                    // One recording after the other in the same file.
-                    finish(&mut teller, earlier, before.take(), wanted, &mut report);
-                    before = Some((**start).clone());
-                }
-                // It is told anew, by what is known today.
-                Record::Episode(_) => continue,
-                Record::Loss(loss) => source.lost = loss.ring_full,
-                _ => {}
-            }
-            teller.take(&record, &mut told);
-            take(&mut told, &source.host, wanted, &mut report);
+        match read_one(&piece.path, &mut telling, &mut source) {
+            Ok(last) => now = last.or(now),
+            Err(error) if paths.len() == 1 => return Err(error),
+            Err(error) => source.error = Some(format!("{error:#}")),
         }
-        if let Some(error) = reader.error() {
-            return Err(
-                anyhow::Error::from(error).context(format!("reading {}", piece.path.display()))
-            );
-        }
-        source.damage = reader.damage();
-        if source.records == 0 {
-            anyhow::bail!("{}", super::no_records(&piece.path));
-        }
-        report.sources.push(source);
+        before = piece.start;
+        telling.report.sources.push(source);
     }
-    finish(&mut teller, now, before, wanted, &mut report);
+    telling.finish(now, before.as_ref());
+    let report = telling.report;
+    if report.sources.iter().all(|source| source.records == 0) {
+        anyhow::bail!("none of the files holds a record of sigwhy's");
+    }
     Ok(report)
 }
 
-/// Tells what is left of a recording; the teller is as new.
-fn finish(
-    teller: &mut Teller,
-    now: Option<When>,
-    start: Option<Start>,
-    wanted: &Wanted,
-    report: &mut Report,
-) {
-    let mut told = Vec::new();
-    if let Some(now) = now {
-        teller.finish(now, &mut told);
+/// Reads a file; the time of its last record.
+fn read_one(
+    path: &Path,
+    telling: &mut Telling<'_>,
+    source: &mut Source,
+) -> anyhow::Result<Option<When>> {
+    let mut reader = Reader::open(path, store::parsers())?;
+    let mut last = None;
+    // Lost in recordings that come before in the same file.
+    let mut lost_before = 0;
+    for record in reader.by_ref() {
+        let when = record.when();
+        source.records += 1;
+        source.first.get_or_insert(when.ts);
+        source.last = Some(when.ts);
+        last = Some(when);
+        match &record {
+            // They are told anew, by what is known today.
+            Record::Episode(_) => continue,
+            Record::Start(start) => {
+                lost_before = source.lost;
+                source.narrowed_by = narrowing(start);
+                // What is left of the one before is of its host.
+                telling.take(&record, &source.host);
+                source.host.clone_from(&start.host);
+                source.kernel.clone_from(&start.kernel);
+                continue;
+            }
+            Record::Loss(loss) => source.lost = lost_before + loss.ring_full,
+            Record::Stop(stop) => source.lost = lost_before + stop.lost,
+            _ => {}
+        }
+        telling.take(&record, &source.host);
     }
-    *teller = Teller::new();
-    take(
-        &mut told,
-        start.as_ref().map_or("", |start| &start.host),
-        wanted,
-        report,
-    );
+    source.damage = reader.damage();
+    if let Some(error) = reader.error() {
+        return Err(anyhow::Error::from(error).context(format!("reading {}", path.display())));
+    }
+    if source.records == 0 {
+        anyhow::bail!("{}", super::no_records(path));
+    }
+    Ok(last)
 }
 
-fn take(told: &mut Vec<Record>, host: &str, wanted: &Wanted, report: &mut Report) {
-    for record in told.drain(..) {
-        if let Record::Episode(episode) = record {
-            report.take(wanted, host, *episode);
+/// The filters of a recording under which no termination is told.
+pub fn narrowing(start: &Start) -> Vec<String> {
+    let narrows = |filter: &&String| episode::narrows(filter);
+    start.filters.iter().filter(narrows).cloned().collect()
+}
+
+/// Records to terminations to the report.
+struct Telling<'a> {
+    wanted: &'a Wanted,
+    report: Report,
+    teller: Teller,
+    /// Told as stuck, by id: it may be told once more when it has ended.
+    stuck: BTreeMap<String, Episode>,
+    told: Vec<Record>,
+}
+
+impl Telling<'_> {
+    fn take(&mut self, record: &Record, host: &str) {
+        self.teller.take(record, &mut self.told);
+        self.hand_over(host);
+    }
+
+    /// What is left of a recording; the teller is as new.
+    fn finish(&mut self, now: Option<When>, start: Option<&Start>) {
+        let host = start.map_or("", |start| &start.host);
+        if let Some(now) = now {
+            self.teller.finish(now, &mut self.told);
+            self.hand_over(host);
+        }
+        self.teller = Teller::new();
+        for (_, episode) in std::mem::take(&mut self.stuck) {
+            self.report.take(self.wanted, host, episode);
+        }
+    }
+
+    fn hand_over(&mut self, host: &str) {
+        for record in self.told.drain(..) {
+            let Record::Episode(episode) = record else {
+                continue;
+            };
+            if episode.state == EpisodeState::Stuck && self.stuck.len() < STUCK {
+                self.stuck.insert(episode.id.clone(), *episode);
+            } else {
+                self.stuck.remove(&episode.id);
+                self.report.take(self.wanted, host, *episode);
+            }
         }
     }
 }
 
 /// Pieces of one recording one after the other, in the order of their times.
-fn ordered(paths: &[PathBuf]) -> anyhow::Result<Vec<Piece>> {
-    let mut pieces = Vec::new();
-    for path in paths {
-        pieces.push(glance(path)?);
-    }
+fn ordered(paths: &[PathBuf]) -> Vec<Piece> {
+    let mut pieces: Vec<Piece> = paths.iter().map(|path| glance(path)).collect();
     pieces.sort_by_key(|piece| {
         let start = piece.start.as_ref();
         let when = start.map_or(0, |start| start.when.ts.0);
         (when, start.map(|start| start.host.clone()), piece.first_ns)
     });
-    Ok(pieces)
+    pieces
 }
 
-fn glance(path: &Path) -> anyhow::Result<Piece> {
+fn glance(path: &Path) -> Piece {
     let mut piece = Piece {
         path: path.to_owned(),
         start: None,
         first_ns: 0,
     };
-    // What has been read of standard input is gone.
-    if path.as_os_str() == "-" {
-        return Ok(piece);
+    // What has been read of a pipe is gone.
+    if !std::fs::metadata(path).is_ok_and(|file| file.is_file()) {
+        return piece;
     }
-    for record in Reader::open(path, 1)?.take(GLANCE) {
+    // That it cannot be opened is said when it is read.
+    let Ok(reader) = Reader::open(path, 1) else {
+        return piece;
+    };
+    for record in reader.take(GLANCE) {
         match record {
             Record::Start(start) => piece.start = Some(*start),
             other => piece.first_ns = other.mono_ns(),
         }
     }
-    Ok(piece)
+    piece
 }

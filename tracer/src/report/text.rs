@@ -46,8 +46,8 @@ pub fn render(report: &Report, options: &Options, out: &mut impl io::Write) -> i
         plural(report.total, "termination"),
         report.ungraceful
     )?;
-    let several = report.sources.len() > 1;
     let shown = &ranked[..ranked.len().min(options.limit)];
+    let several = shown.windows(2).any(|pair| pair[0].host != pair[1].host);
     let titles = [
         "WASTED",
         "WHEN",
@@ -111,8 +111,17 @@ fn write_source(source: &Source, options: &Options, out: &mut impl io::Write) ->
 }
 
 /// What is missing of a recording.
-fn notes(source: &Source) -> Vec<String> {
+pub fn notes(source: &Source) -> Vec<String> {
     let mut notes = damage(&source.damage);
+    if let Some(error) = &source.error {
+        notes.push(terminal(error).into_owned());
+    }
+    if !source.narrowed_by.is_empty() {
+        notes.push(format!(
+            "recorded with {}, which hides a part of each termination: none is told",
+            terminal(&source.narrowed_by.join(" "))
+        ));
+    }
     if source.lost > 0 {
         notes.push(format!(
             "{} were lost while recording",

@@ -33,6 +33,9 @@ impl<'a> Cursor<'a> {
         let rest = self.0.strip_prefix('"')?;
         let end = memchr::memchr2(b'"', b'\\', rest.as_bytes())?;
         let (text, rest) = rest.split_at(end);
+        if text.bytes().fold(false, |any, b| any | (b < 0x20)) {
+            return None;
+        }
         self.0 = rest.strip_prefix('"')?;
         Some(text)
     }
@@ -137,7 +140,7 @@ impl<'a> Cursor<'a> {
             count += 1;
         }
         // A fraction or an exponent shows in what comes next.
-        if count == 0 {
+        if count == 0 || (count > 1 && bytes[0] == b'0') {
             return None;
         }
         self.0 = &self.0[count..];
@@ -176,6 +179,8 @@ mod tests {
             Cursor::new("1:99999999999999999999").number::<u64>("1:"),
             None
         );
+        assert_eq!(Cursor::new("1:07").number::<u64>("1:"), None);
+        assert_eq!(Cursor::new("1:\"a\tb\"").text("1:"), None);
         assert_eq!(Cursor::new("1:").number::<u64>("1:"), None);
         assert_eq!(Cursor::new(r#"1:"other""#).id::<Scope>("1:"), None);
         assert_eq!(Cursor::new("1:null").flag("1:"), None);

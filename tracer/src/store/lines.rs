@@ -9,6 +9,9 @@ use zstd::stream::read::Decoder;
 
 use super::{LINE, MAGIC};
 
+/// Bytes asked of a decoder at a time: what it has done when it fails is lost.
+const PIECE: usize = 2 * 1024;
+
 /// Bytes of lines handed on in one go, unless one line is longer.
 const BLOCK: usize = 512 * 1024;
 
@@ -127,7 +130,7 @@ impl<R: Read> Lines<R> {
                 State::Between(from) => self.enter(from)?,
                 State::Within(mut decoder) => {
                     let begin = block.len();
-                    match some(&mut decoder, block, wanted) {
+                    match some(&mut decoder, block, wanted.min(begin + PIECE)) {
                         Ok(0) => State::Between(decoder.finish()),
                         Ok(_) => State::Within(decoder),
                         Err(error) => {
@@ -168,7 +171,8 @@ impl<R: Read> Lines<R> {
             .iter()
             .rposition(|b| *b == b'\n')
             .map_or(0, |end| end + 1);
-        let is_cut = block.len() > whole;
+        let is_cut = block.len() > whole && !self.too_long;
+        self.too_long = false;
         block.truncate(whole);
         if error.kind() == io::ErrorKind::UnexpectedEof {
             self.damage.unfinished = true;
@@ -368,6 +372,18 @@ mod tests {
             assert!(!damage.is_none(), "{at}");
             middle[at] ^= 0xff;
         }
+    }
+
+    #[test]
+    fn damage_at_the_end_of_a_frame_costs_its_last_lines_only() {
+        let mut bytes = frame(&numbered(0..5_000));
+        let at = bytes.len() - 1;
+        bytes[at] ^= 1;
+        bytes.extend(frame("next\n"));
+        let (text, damage) = read(&bytes, usize::MAX);
+        assert!(!damage.is_none());
+        assert!(text.starts_with(&numbered(0..4_700)), "{}", text.len());
+        assert!(text.ends_with("next\n"));
     }
 
     #[test]

@@ -64,8 +64,16 @@ impl Recording {
     /// are nobody else's business. An existing one is not touched.
     ///
     /// # Errors
-    /// When it exists, or cannot be made.
+    /// When it or one that was put aside exists, or it cannot be made.
     pub fn create(path: &Path, options: Options) -> anyhow::Result<Self> {
+        if options.rotation.is_some()
+            && let Some(old) = put_aside_before(path)
+        {
+            anyhow::bail!(
+                "{} exists, of an earlier recording: give another name, or remove it",
+                old.display()
+            );
+        }
         let file = create(path).map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => {
                 anyhow::anyhow!("{} exists: give another name, or remove it", path.display())
@@ -108,6 +116,9 @@ impl Recording {
                 .position(|b| *b == b'\n')
                 .map_or(0, |at| at + 1);
             self.first = Some(whole[..end].to_vec());
+            // Whose it is can be read from the beginning on.
+            self.append(&whole)?;
+            return self.flush();
         }
         self.append(&whole)?;
         if self.due().is_some_and(|due| due.is_zero()) {
@@ -173,7 +184,7 @@ impl Recording {
         let first = self.first.take().unwrap_or_default();
         self.append(&first)?;
         self.first = Some(first);
-        Ok(())
+        self.flush()
     }
 }
 
@@ -209,25 +220,41 @@ fn broken() -> io::Error {
 
 /// `FILE` becomes `FILE.1`, that becomes `FILE.2`, up to `files` in all.
 fn put_aside(path: &Path, files: u32) -> io::Result<()> {
-    let numbered = |n: u32| -> PathBuf {
-        if n == 0 {
-            return path.to_owned();
-        }
-        let mut name: OsString = path.as_os_str().to_owned();
-        name.push(format!(".{n}"));
-        name.into()
-    };
     if files <= 1 {
         return fs::remove_file(path);
     }
-    for n in (0..files - 1).rev() {
-        match fs::rename(numbered(n), numbered(n + 1)) {
-            // There are not yet as many.
-            Err(error) if n > 0 && error.kind() == io::ErrorKind::NotFound => {}
-            result => result?,
-        }
+    let last = files - 1;
+    let free = (1..last)
+        .find(|n| !numbered(path, *n).exists())
+        .unwrap_or(last);
+    for n in (0..free).rev() {
+        fs::rename(numbered(path, n), numbered(path, n + 1))?;
     }
     Ok(())
+}
+
+/// `FILE`, `FILE.1` and so on.
+fn numbered(path: &Path, n: u32) -> PathBuf {
+    if n == 0 {
+        return path.to_owned();
+    }
+    let mut name: OsString = path.as_os_str().to_owned();
+    name.push(format!(".{n}"));
+    name.into()
+}
+
+/// One of `FILE.1`, `FILE.2` and so on that is there already.
+fn put_aside_before(path: &Path) -> Option<PathBuf> {
+    let name = path.file_name()?.as_encoded_bytes();
+    let parent = path.parent().filter(|parent| *parent != Path::new(""));
+    let entries = fs::read_dir(parent.unwrap_or(Path::new("."))).ok()?;
+    entries.flatten().map(|entry| entry.path()).find(|other| {
+        let rest = other
+            .file_name()
+            .and_then(|other| other.as_encoded_bytes().strip_prefix(name))
+            .and_then(|rest| rest.strip_prefix(b"."));
+        rest.is_some_and(|rest| !rest.is_empty() && rest.iter().all(u8::is_ascii_digit))
+    })
 }
 
 #[cfg(test)]
@@ -304,12 +331,15 @@ mod tests {
         let path = dir.file("a");
         let mut recording = Recording::create(&path, Options::default()).expect("made");
         assert_eq!(recording.due(), None);
+        // The first line does not wait.
+        recording.write(&line(0)).expect("written");
+        assert_eq!(recording.due(), None);
         recording.write(&line(1)).expect("written");
         assert!(recording.due().is_some_and(|due| due <= HELD));
         recording.flush().expect("written");
         assert_eq!(recording.due(), None);
         recording.write(&line(2)).expect("written");
-        assert_eq!(times(&path), [1]);
+        assert_eq!(times(&path), [0, 1]);
         std::mem::forget(recording);
     }
 
@@ -350,5 +380,20 @@ mod tests {
             .expect("refused");
         assert!(error.to_string().contains("exists"), "{error}");
         assert_eq!(fs::read_to_string(&path).expect("there"), "precious");
+        // Nor is one that would be put aside.
+        let options = Options {
+            rotation: Some(Rotation {
+                bytes: 1,
+                files: u32::MAX,
+            }),
+            sync: false,
+        };
+        fs::rename(&path, dir.file("b.7")).expect("renamed");
+        fs::write(dir.file("b.old"), "").expect("written");
+        let error = Recording::create(&dir.file("b"), options)
+            .err()
+            .expect("refused");
+        assert!(error.to_string().contains("b.7 exists"), "{error}");
+        assert!(Recording::create(&dir.file("c"), options).is_ok());
     }
 }

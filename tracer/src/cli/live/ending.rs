@@ -13,7 +13,7 @@ use tokio::{process::Child, signal::unix::Signal, time::sleep};
 use super::writer::Queue;
 
 /// How long, once interrupted, a reader that reads nothing is waited for.
-const STALL: Duration = Duration::from_secs(1);
+pub const STALL: Duration = Duration::from_secs(1);
 
 /// Why the loop ended.
 pub enum End {
@@ -64,6 +64,8 @@ pub struct Patience<'a> {
     pub interrupted: bool,
     /// No more waiting: nobody reads.
     pub over: bool,
+    /// How long without progress that takes; `None` where only a signal can say so.
+    pub stall: Option<Duration>,
 }
 
 impl Patience<'_> {
@@ -94,7 +96,9 @@ impl Patience<'_> {
                 done = until() => return done.map(|()| true),
                 _ = self.terminate.recv() => self.signal(),
                 _ = self.interrupt.recv() => self.signal(),
-                () = sleep(STALL), if self.interrupted => self.over = queue.written() == written,
+                () = sleep(self.stall.unwrap_or_default()), if self.interrupted && self.stall.is_some() => {
+                    self.over = queue.written() == written;
+                }
             }
         }
         Ok(false)

@@ -33,7 +33,7 @@ pub struct Select {
 
     /// Only these outcomes: dropped, coalesced, failed, queued, fatal; on
     /// delivery also handled, stopped, ignored.
-    #[arg(short, long, value_name = "OUTCOME", value_delimiter = ',', value_parser = parse_outcome)]
+    #[arg(long, value_name = "OUTCOME", value_delimiter = ',', value_parser = parse_outcome)]
     pub outcome: Vec<Outcome>,
 
     /// Only these reasons, for instance unkillable_init.
@@ -85,11 +85,10 @@ pub struct Trace {
     #[arg(long)]
     pub kernel_log: bool,
 
-    /// Trace while this command runs, and end with its exit code. With --format
-    /// json its output goes to stderr, so that stdout has nothing but records.
-    /// The first Ctrl-C is left to the command. What ends tracing before it
-    /// (--duration, --count, a second Ctrl-C, SIGTERM) lets it run on, says so,
-    /// and exits with 0.
+    /// Trace while this command runs, and end with its exit code. Where records go
+    /// to stdout as JSON, the command's output goes to stderr. The first Ctrl-C is
+    /// left to the command. What ends tracing before it (a limit, a second Ctrl-C,
+    /// SIGTERM) lets it run on, says so, and exits with 0.
     #[arg(last = true, value_name = "COMMAND")]
     pub command: Vec<std::ffi::OsString>,
 }

@@ -2,6 +2,7 @@
 
 use std::{
     ffi::OsStr,
+    fmt,
     io::{self, IsTerminal as _, Write},
     path::PathBuf,
     process::{ExitCode, ExitStatus},
@@ -16,7 +17,7 @@ use tokio::{
 
 use super::{
     Args, Format,
-    ending::{End, Patience, running},
+    ending::{End, Patience, STALL, running},
     plan::Plan,
     tales::Tales,
     tally::Counts,
@@ -32,7 +33,7 @@ use crate::{
         json::Json,
         text::{self, Text, TextOptions},
     },
-    record::{Record, Stop},
+    record::{Record, Start, Stop},
     store::{self, Recording},
     view::View,
 };
@@ -44,6 +45,9 @@ const ROOM: usize = 1 << 20;
 /// What was being done when there was no thread.
 const THREAD: &str = "cannot start a thread for the output";
 
+/// How long a recording may take to be written after an error.
+const LAST_BLOCK: Duration = Duration::from_secs(5);
+
 /// How long the last word on stderr may take where nobody reads.
 const LAST_WORD: Duration = Duration::from_millis(100);
 
@@ -54,9 +58,45 @@ pub struct To {
     pub options: store::Options,
 }
 
+/// The traced command could not be started, and so nothing was recorded.
+#[derive(Debug)]
+struct NotStarted(String);
+
+impl fmt::Display for NotStarted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cannot start {}", self.0)
+    }
+}
+
 /// Shows what comes, or records it.
 pub async fn run(args: &Args, plan: &Plan, to: Option<To>) -> anyhow::Result<ExitCode> {
-    let (mut session, start) = Session::start(&plan.load, plan.verbose, plan.filters.clone())?;
+    let (session, start) = Session::start(&plan.load, plan.verbose, plan.filters.clone())?;
+    let path = to.as_ref().map(|to| to.path.clone());
+    let (sink, queue) = open(args, plan, to)?;
+    let result = follow(args, plan, (session, start), (sink, &queue), path.is_some()).await;
+    let (Err(error), Some(path)) = (&result, path) else {
+        return result;
+    };
+    // What was captured before the error is to be read all the same.
+    let _ = timeout(LAST_BLOCK, queue.finished()).await;
+    if error.downcast_ref::<NotStarted>().is_some() {
+        let _ = std::fs::remove_file(path);
+    } else if error.to_string() == cli::WRITING {
+        let path = path.display();
+        return result.with_context(|| {
+            format!("cannot write {path}; what it has can be read, and --rotate bounds its size")
+        });
+    }
+    result
+}
+
+async fn follow(
+    args: &Args,
+    plan: &Plan,
+    (mut session, start): (Session, Start),
+    (mut sink, queue): (Box<dyn Sink>, &Queue),
+    is_recording: bool,
+) -> anyhow::Result<ExitCode> {
     if !plan.pids.is_empty() {
         session.loaded().filter("FILTER_PIDS", &plan.pids)?;
     }
@@ -76,8 +116,7 @@ pub async fn run(args: &Args, plan: &Plan, to: Option<To>) -> anyhow::Result<Exi
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let color_err = wants_color(args.color, io::stderr().is_terminal());
-    let is_for_people = to.is_some() || args.format == Format::Text;
-    let (mut sink, queue) = open(args, plan, to)?;
+    let is_for_people = is_recording || args.format == Format::Text;
     // Often the same pipe as stdout, and then as full.
     let (mut err, err_queue) = Writer::spawn(Fd(io::stderr())).context(THREAD)?;
     if is_for_people {
@@ -132,7 +171,7 @@ pub async fn run(args: &Args, plan: &Plan, to: Option<To>) -> anyhow::Result<Exi
             status = wait(&mut child) => break End::Command(status?),
             () = at(deadline) => break End::Enough,
             () = at(tales.at()) => {}
-            ready = ready(&mut session, &queue) => ready?,
+            ready = ready(&mut session, queue) => ready?,
         }
         session.drain(&mut records);
         tales.take(&records);
@@ -149,7 +188,7 @@ pub async fn run(args: &Args, plan: &Plan, to: Option<To>) -> anyhow::Result<Exi
             say(
                 &mut err,
                 &format!(
-                    "sigwhy: {} events are lost so far: they came faster than they could be read; narrow the filters, or have this output read faster",
+                    "sigwhy: {} events are lost so far: they came faster than they could be read; narrow the filters, give more room with --buffer, or have this output read faster",
                     loss.ring_full
                 ),
             );
@@ -170,11 +209,13 @@ pub async fn run(args: &Args, plan: &Plan, to: Option<To>) -> anyhow::Result<Exi
         interrupt: &mut interrupt,
         terminate: &mut terminate,
         over: false,
+        // A disk may take its time; only a reader that has stopped is given up.
+        stall: (!is_recording).then_some(STALL),
     };
     // What is left in the rings, in steps: together it may be a GiB.
     session.loaded().detach();
     let mut received = None;
-    while patience.until(&queue, ROOM).await.context(cli::WRITING)? {
+    while patience.until(queue, ROOM).await.context(cli::WRITING)? {
         session.drain(&mut records);
         tales.take(&records);
         show(args, &mut view, &mut records, &mut counts, sink.as_mut())?;
@@ -210,15 +251,18 @@ pub async fn run(args: &Args, plan: &Plan, to: Option<To>) -> anyhow::Result<Exi
     if is_for_people {
         // The summary comes below the last line.
         sink.flush().context(cli::WRITING)?;
-        patience.until(&queue, 0).await.context(cli::WRITING)?;
+        patience.until(queue, 0).await.context(cli::WRITING)?;
         say(&mut err, text::summary(&stop, color_err).trim_end());
     }
     write(sink.as_mut(), &Record::Loss(loss))?;
     write(sink.as_mut(), &Record::Stop(Box::new(stop)))?;
     sink.flush().context(cli::WRITING)?;
     drop(sink);
-    if !patience.finished(&queue).await.context(cli::WRITING)? {
-        say(&mut err, &unwritten(queue.unwritten(), unread));
+    if !patience.finished(queue).await.context(cli::WRITING)? {
+        say(
+            &mut err,
+            &unwritten(queue.unwritten(), unread, is_recording),
+        );
     }
     let still_runs = running(&mut child);
     if let (Some(pid), Some(program)) = (still_runs, args.trace.command.first()) {
@@ -229,7 +273,13 @@ pub async fn run(args: &Args, plan: &Plan, to: Option<To>) -> anyhow::Result<Exi
     if patience.over {
         let _ = timeout(LAST_WORD, err_queue.below(0)).await;
     }
-    Ok(end.exit_code(counts.shown, still_runs.is_some()))
+    let code = end.exit_code(counts.shown, still_runs.is_some());
+    // A recording of a quiet time is no failure; one without an end is.
+    Ok(match end {
+        _ if is_recording && patience.over => ExitCode::FAILURE,
+        End::Interrupted if is_recording => ExitCode::SUCCESS,
+        _ => code,
+    })
 }
 
 /// Waits for something to read and for room to write it, or for an error of
@@ -243,14 +293,19 @@ async fn ready(session: &mut Session, queue: &Queue) -> anyhow::Result<()> {
     }
 }
 
-/// What is missing where the reader had stopped.
-fn unwritten(bytes: usize, events: u64) -> String {
+/// What is missing where the reader, or the disk, had stopped.
+fn unwritten(bytes: usize, events: u64, is_recording: bool) -> String {
     let unread = if events == 0 {
         String::new()
     } else {
         format!(", and {events} events were not read")
     };
-    format!("sigwhy: up to {bytes} bytes were not written{unread}: nobody reads the output")
+    let why = if is_recording {
+        "the disk did not take them; the recording has no end"
+    } else {
+        "nobody reads the output"
+    };
+    format!("sigwhy: up to {bytes} bytes were not written{unread}: {why}")
 }
 
 /// Shows what the view lets through, up to `--count`; whether that was enough.
@@ -325,7 +380,7 @@ fn spawn(args: &Args) -> anyhow::Result<Option<Child>> {
     command
         .args(arguments)
         .spawn()
-        .with_context(|| format!("cannot start {}", shown_name(program)))
+        .with_context(|| NotStarted(shown_name(program)))
         .map(Some)
 }
 
