@@ -22,7 +22,7 @@ use crate::{
         json::Json,
         text::{self, Text, TextOptions},
     },
-    record::{Record, Start, When},
+    record::{Record, Start},
     report,
     selection::Selection,
     store::{Reader, parsers},
@@ -97,10 +97,10 @@ pub fn run(args: Args, verbose: bool) -> anyhow::Result<ExitCode> {
     let mut reader = Reader::open(&args.file, parsers())?;
     let mut teller = Teller::new();
     let mut told = Vec::new();
-    let mut last: Option<When> = None;
+    let mut is_empty = true;
     let mut before: Option<Start> = None;
     for record in reader.by_ref() {
-        last = Some(record.when());
+        is_empty = false;
         teller.take(&record, &mut told);
         if let Record::Start(start) = &record {
             // Each piece of a recording begins with the same one.
@@ -126,17 +126,15 @@ pub fn run(args: Args, verbose: bool) -> anyhow::Result<ExitCode> {
         }
         show.all(&mut told)?;
     }
-    if let Some(now) = last {
-        teller.finish(now, &mut told);
-        show.all(&mut told)?;
-    }
+    teller.end(&mut told);
+    show.all(&mut told)?;
     show.sink.flush().context(cli::WRITING)?;
     let name = || terminal(&args.file.to_string_lossy()).into_owned();
     if let Some(error) = reader.error() {
         return Err(anyhow::Error::from(error).context(format!("reading {}", name())));
     }
     let damage = reader.damage();
-    if last.is_none() {
+    if is_empty {
         anyhow::bail!("{}", report::no_records(&args.file));
     }
     for note in report::text::damage(&damage) {

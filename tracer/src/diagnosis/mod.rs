@@ -111,9 +111,7 @@ impl Teller {
             if self.start.as_ref() == Some(&**start) {
                 return;
             }
-            if let Some(last) = self.last.take() {
-                self.finish(last, out);
-            }
+            self.end(out);
             self.start = Some((**start).clone());
         }
         self.last = Some(record.when());
@@ -131,6 +129,13 @@ impl Teller {
     pub fn finish(&mut self, now: When, out: &mut Vec<Record>) {
         self.episodes.finish(&mut self.stories);
         self.hand_over(now, out);
+    }
+
+    /// The same, at the time of the last one.
+    pub fn end(&mut self, out: &mut Vec<Record>) {
+        if let Some(last) = self.last.take() {
+            self.finish(last, out);
+        }
     }
 
     /// When [`Self::tick`] has something to do: CLOCK_BOOTTIME in ns.

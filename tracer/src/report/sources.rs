@@ -13,7 +13,7 @@ use super::{Report, Source, Wanted};
 use crate::{
     diagnosis::Teller,
     episode,
-    record::{Episode, EpisodeState, Record, Start, When},
+    record::{Episode, EpisodeState, Record, Start},
     store::{self, Reader},
 };
 
@@ -43,27 +43,27 @@ pub fn read(paths: &[PathBuf], wanted: &Wanted) -> anyhow::Result<Report> {
         teller: Teller::new(),
         stuck: BTreeMap::new(),
         told: Vec::new(),
+        host: String::new(),
     };
     let mut before: Option<Start> = None;
-    let mut now = None;
     for piece in ordered(paths) {
         // Without a `start` nobody knows what it belongs to.
         if piece.start.is_none() || piece.start != before {
-            telling.finish(now.take(), before.as_ref());
+            telling.finish();
         }
         let mut source = Source {
             name: piece.path.display().to_string(),
             ..Source::default()
         };
         match read_one(&piece.path, &mut telling, &mut source) {
-            Ok(last) => now = last.or(now),
+            Ok(()) => {}
             Err(error) if paths.len() == 1 => return Err(error),
             Err(error) => source.error = Some(format!("{error:#}")),
         }
         before = piece.start;
         telling.report.sources.push(source);
     }
-    telling.finish(now, before.as_ref());
+    telling.finish();
     let report = telling.report;
     if report.sources.iter().all(|source| source.records == 0) {
         anyhow::bail!("none of the files holds a record of sigwhy's");
@@ -71,14 +71,9 @@ pub fn read(paths: &[PathBuf], wanted: &Wanted) -> anyhow::Result<Report> {
     Ok(report)
 }
 
-/// Reads a file; the time of its last record.
-fn read_one(
-    path: &Path,
-    telling: &mut Telling<'_>,
-    source: &mut Source,
-) -> anyhow::Result<Option<When>> {
+/// Reads a file.
+fn read_one(path: &Path, telling: &mut Telling<'_>, source: &mut Source) -> anyhow::Result<()> {
     let mut reader = Reader::open(path, store::parsers())?;
-    let mut last = None;
     // Lost in recordings that come before in the same file.
     let mut lost_before = 0;
     for record in reader.by_ref() {
@@ -86,24 +81,20 @@ fn read_one(
         source.records += 1;
         source.first.get_or_insert(when.ts);
         source.last = Some(when.ts);
-        last = Some(when);
         match &record {
             // They are told anew, by what is known today.
             Record::Episode(_) => continue,
             Record::Start(start) => {
                 lost_before = source.lost;
                 source.narrowed_by = narrowing(start);
-                // What is left of the one before is of its host.
-                telling.take(&record, &source.host);
                 source.host.clone_from(&start.host);
                 source.kernel.clone_from(&start.kernel);
-                continue;
             }
             Record::Loss(loss) => source.lost = lost_before + loss.ring_full,
             Record::Stop(stop) => source.lost = lost_before + stop.lost,
             _ => {}
         }
-        telling.take(&record, &source.host);
+        telling.take(&record);
     }
     source.damage = reader.damage();
     if let Some(error) = reader.error() {
@@ -112,7 +103,7 @@ fn read_one(
     if source.records == 0 {
         anyhow::bail!("{}", super::no_records(path));
     }
-    Ok(last)
+    Ok(())
 }
 
 /// The filters of a recording under which no termination is told.
@@ -129,28 +120,32 @@ struct Telling<'a> {
     /// Told as stuck, by id: it may be told once more when it has ended.
     stuck: BTreeMap<String, Episode>,
     told: Vec<Record>,
+    /// Of the recording that is being read.
+    host: String,
 }
 
 impl Telling<'_> {
-    fn take(&mut self, record: &Record, host: &str) {
+    fn take(&mut self, record: &Record) {
         self.teller.take(record, &mut self.told);
-        self.hand_over(host);
+        // With a new start comes what was left of the one before.
+        self.hand_over();
+        if let Record::Start(start) = record {
+            self.host.clone_from(&start.host);
+        }
     }
 
     /// What is left of a recording; the teller is as new.
-    fn finish(&mut self, now: Option<When>, start: Option<&Start>) {
-        let host = start.map_or("", |start| &start.host);
-        if let Some(now) = now {
-            self.teller.finish(now, &mut self.told);
-            self.hand_over(host);
-        }
+    fn finish(&mut self) {
+        self.teller.end(&mut self.told);
+        self.hand_over();
         self.teller = Teller::new();
         for (_, episode) in std::mem::take(&mut self.stuck) {
-            self.report.take(self.wanted, host, episode);
+            self.report.take(self.wanted, &self.host, episode);
         }
+        self.host.clear();
     }
 
-    fn hand_over(&mut self, host: &str) {
+    fn hand_over(&mut self) {
         for record in self.told.drain(..) {
             let Record::Episode(episode) = record else {
                 continue;
@@ -159,7 +154,7 @@ impl Telling<'_> {
                 self.stuck.insert(episode.id.clone(), *episode);
             } else {
                 self.stuck.remove(&episode.id);
-                self.report.take(self.wanted, host, *episode);
+                self.report.take(self.wanted, &self.host, *episode);
             }
         }
     }
