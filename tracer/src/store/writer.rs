@@ -120,12 +120,15 @@ impl Recording {
             self.append(&whole)?;
             return self.flush();
         }
-        self.append(&whole)?;
-        if self.due().is_some_and(|due| due.is_zero()) {
-            self.flush()?;
-        }
-        if self.in_frame >= FRAME {
+        // A frame ends only where the next one begins: that a recording has no end
+        // shows in the frame that has none.
+        let is_new = self.in_frame >= FRAME;
+        if is_new {
             self.next_frame()?;
+        }
+        self.append(&whole)?;
+        if is_new || self.due().is_some_and(|due| due.is_zero()) {
+            self.flush()?;
         }
         Ok(())
     }
@@ -341,6 +344,25 @@ mod tests {
         recording.write(&line(2)).expect("written");
         assert_eq!(times(&path), [0, 1]);
         std::mem::forget(recording);
+    }
+
+    #[test]
+    fn without_an_end_it_is_unfinished_wherever_it_stops() {
+        let dir = Dir::new("unfinished");
+        let path = dir.file("a");
+        let mut recording = Recording::create(&path, Options::default()).expect("made");
+        let per_frame = FRAME / line(0).len();
+        for n in 0..2 * per_frame {
+            recording.write(&line(n as u64)).expect("written");
+            // Near where one frame ends and the next one begins.
+            if n.abs_diff(per_frame) < 5 {
+                let mut reader = Reader::open(&path, 1).expect("opens");
+                assert!(reader.by_ref().count() > 0);
+                assert!(reader.damage().unfinished, "{n}");
+            }
+        }
+        recording.finish().expect("finished");
+        assert_eq!(times(&path).len(), 2 * per_frame);
     }
 
     #[test]
