@@ -194,8 +194,8 @@ const KILLS: u32 = 4;
 fn a_killed_recorder_loses_half_a_second_at_most() -> Outcome {
     let kills = std::env::var("SIGWHY_TEST_KILLS").map_or(Ok(KILLS), |n| n.parse())?;
     let dir = Dir::new("kills")?;
-    let story = Story::new("kills")?;
     for n in 0..kills {
+        let story = Story::new("kills")?;
         let file = dir.file(&format!("{n}.zst"));
         let recorder = record(&file, &[])?;
         story.tell()?;
