@@ -14,6 +14,7 @@ use crate::doctor as checks;
 use crate::kernel::ladder::Forced;
 use crate::output::escape::terminal;
 
+pub mod command;
 pub mod completions;
 pub mod doctor;
 pub mod lab;

@@ -9,12 +9,12 @@ use std::{
 use anyhow::Context as _;
 use clap::ValueEnum;
 use tokio::{
-    process::{Child, Command},
     signal::unix::{SignalKind, signal},
-    time::{Duration, Instant, sleep_until},
+    time::{Duration, Instant},
 };
 use tracer_common::signals::{SIGCHLD, SIGURG, mask};
 
+use super::command::{spawn, until};
 use super::live::{ending::code_of, plan::parse_duration, tales::Tales};
 use crate::{
     capture::Session,
@@ -164,7 +164,7 @@ async fn trace(args: &Args) -> anyhow::Result<ExitCode> {
 async fn follow(args: &Args, session: &mut Session, tales: &mut Tales) -> anyhow::Result<Seen> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
-    let mut child = spawn(args)?;
+    let mut child = spawn(&args.command, args.format == Format::Json)?.context("nothing to run")?;
     let mut seen = Seen {
         status: None,
         episodes: Vec::new(),
@@ -212,25 +212,6 @@ async fn follow(args: &Args, session: &mut Session, tales: &mut Tales) -> anyhow
         }
     }
     Ok(seen)
-}
-
-async fn until(at: Option<Instant>) {
-    match at {
-        Some(at) => sleep_until(at).await,
-        None => std::future::pending().await,
-    }
-}
-
-fn spawn(args: &Args) -> anyhow::Result<Child> {
-    let (program, arguments) = args.command.split_first().context("nothing to run")?;
-    let mut command = Command::new(program);
-    if args.format == Format::Json {
-        command.stdout(io::stderr());
-    }
-    command.args(arguments).spawn().with_context(|| {
-        let name = program.to_string_lossy();
-        format!("cannot start {}", name.escape_debug())
-    })
 }
 
 impl Seen {

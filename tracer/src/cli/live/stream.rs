@@ -1,8 +1,6 @@
 //! The loop of `sigwhy live`: session to view to sink, until something ends it.
 
 use std::{
-    ffi::OsStr,
-    fmt,
     io::{self, IsTerminal as _, Write},
     path::PathBuf,
     process::{ExitCode, ExitStatus},
@@ -10,7 +8,7 @@ use std::{
 
 use anyhow::Context as _;
 use tokio::{
-    process::{Child, Command},
+    process::Child,
     signal::unix::{SignalKind, signal},
     time::{Duration, Instant, timeout},
 };
@@ -26,7 +24,10 @@ use super::{
 };
 use crate::{
     capture::{self, Session},
-    cli,
+    cli::{
+        self,
+        command::{NotStarted, shown_name, spawn, until},
+    },
     output::{
         Sink,
         color::{Color, Variables},
@@ -56,16 +57,6 @@ const LAST_WORD: Duration = Duration::from_millis(100);
 pub struct To {
     pub path: PathBuf,
     pub options: store::Options,
-}
-
-/// The traced command could not be started, and so nothing was recorded.
-#[derive(Debug)]
-struct NotStarted(String);
-
-impl fmt::Display for NotStarted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cannot start {}", self.0)
-    }
 }
 
 /// Shows what comes, or records it.
@@ -143,7 +134,11 @@ async fn follow(
         _ = terminate.recv() => Some(End::Interrupted),
         _ = interrupt.recv() => Some(End::Interrupted),
     };
-    let mut child = if ended.is_none() { spawn(args)? } else { None };
+    let mut child = if ended.is_none() {
+        spawn(&args.trace.command, args.format == Format::Json)?
+    } else {
+        None
+    };
 
     let mut counts = Counts::default();
     let mut view = plan.view.clone();
@@ -169,8 +164,8 @@ async fn follow(
                 continue;
             }
             status = wait(&mut child) => break End::Command(status?),
-            () = at(deadline) => break End::Enough,
-            () = at(tales.at()) => {}
+            () = until(deadline) => break End::Enough,
+            () = until(tales.at()) => {}
             ready = ready(&mut session, queue) => ready?,
         }
         session.drain(&mut records);
@@ -368,36 +363,9 @@ fn wants_color(color: Color, is_terminal: bool) -> bool {
     color.wanted(is_terminal, &Variables::from_env())
 }
 
-fn spawn(args: &Args) -> anyhow::Result<Option<Child>> {
-    let [program, arguments @ ..] = args.trace.command.as_slice() else {
-        return Ok(None);
-    };
-    let mut command = Command::new(program);
-    if args.format == Format::Json {
-        // Nothing but records on stdout.
-        command.stdout(io::stderr());
-    }
-    command
-        .args(arguments)
-        .spawn()
-        .with_context(|| NotStarted(shown_name(program)))
-        .map(Some)
-}
-
-fn shown_name(program: &OsStr) -> String {
-    program.to_string_lossy().escape_debug().to_string()
-}
-
 async fn wait(child: &mut Option<Child>) -> io::Result<ExitStatus> {
     match child {
         Some(child) => child.wait().await,
-        None => std::future::pending().await,
-    }
-}
-
-async fn at(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => tokio::time::sleep_until(deadline).await,
         None => std::future::pending().await,
     }
 }
