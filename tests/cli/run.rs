@@ -40,7 +40,7 @@ impl Victim {
         command
             .args(["run", "-c", &self.inode])
             .args(options)
-            .args(["--", "bash", "-c", script])
+            .args(["--", "sh", "-c", script])
             .env("P", self.init.pid().to_string());
         command
     }
