@@ -130,7 +130,8 @@ impl Live {
         Ok(live)
     }
 
-    fn spawn(command: &mut Command) -> anyhow::Result<Self> {
+    /// Any command of sigwhy's, at once.
+    pub fn spawn(command: &mut Command) -> anyhow::Result<Self> {
         let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
