@@ -6,7 +6,8 @@
 //! whole) -> [`diagnosis`] (what was wrong with it) -> [`output`]. [`capture`] is the loop
 //! that drives it live. [`container`] knows what containers are called, and
 //! [`snapshot`] what runs now. [`cli`] holds one file per subcommand; [`lab`]
-//! makes the demonstration containers; [`doctor`] judges a machine.
+//! makes the demonstration containers; [`explain`] asks the model about signals that nobody
+//! has sent; [`doctor`] judges a machine.
 
 pub mod assemble;
 pub mod capture;
@@ -17,6 +18,7 @@ pub mod decode;
 pub mod diagnosis;
 pub mod doctor;
 pub mod episode;
+pub mod explain;
 pub mod kernel;
 pub mod lab;
 pub mod output;

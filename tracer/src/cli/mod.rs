@@ -17,6 +17,7 @@ use crate::output::escape::terminal;
 pub mod command;
 pub mod completions;
 pub mod doctor;
+pub mod explain;
 pub mod lab;
 pub mod live;
 pub mod man;
@@ -64,6 +65,7 @@ pub enum Command {
     Live(Box<live::Args>),
     Run(Box<run::Args>),
     Lab(lab::Args),
+    Explain(Box<explain::Args>),
     Ps(ps::Args),
     Record(Box<record::Args>),
     Replay(Box<replay::Args>),
@@ -104,6 +106,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Live(args)) => live::run(*args, verbose),
         Some(Command::Run(args)) => run::run(*args),
         Some(Command::Lab(args)) => lab::run(args, verbose),
+        Some(Command::Explain(args)) => explain::run(*args),
         Some(Command::Ps(args)) => ps::run(args),
         Some(Command::Record(args)) => record::run(*args, verbose),
         Some(Command::Replay(args)) => replay::run(*args, verbose),
@@ -140,6 +143,7 @@ sigwhy says for every signal whether the kernel dropped it, and why
   sudo sigwhy run -- docker stop web     tell why a stop took so long
   sudo sigwhy record -o FILE             keep them for `sigwhy report FILE`
   sudo sigwhy lab run docker-stop        see how the kernel behaves, and why
+  sigwhy explain --signal TERM --init    what would the kernel do with it?
   sigwhy ps                              what would a stop do to the containers here?
   sigwhy doctor                          see what works on this machine, and what to do if not
   sigwhy --help                          all commands; each has its own --help

@@ -61,6 +61,12 @@ impl Id {
         cli(self.id())
     }
 
+    /// Its entry in the list.
+    pub fn entry(self) -> &'static Entry {
+        // Both come from the one list, in its order.
+        &ALL[self as usize]
+    }
+
     /// By the name of either kind.
     pub fn find(name: &str) -> Option<Self> {
         let wanted = cli(name);

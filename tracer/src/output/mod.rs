@@ -15,6 +15,7 @@ pub mod json;
 pub mod schema;
 pub mod table;
 pub mod text;
+pub mod wrap;
 
 #[cfg(test)]
 pub(crate) mod fixtures;
