@@ -20,7 +20,7 @@ pub(crate) mod words;
 mod tests;
 
 use columns::{Cell, Columns, Paint};
-pub use episode::verdict;
+pub use episode::{seconds, verdict};
 pub use session::{header, summary};
 
 use super::escape::terminal;
