@@ -54,7 +54,12 @@ impl Browser {
         user.push(&profile);
         // The shell moves our two pipes to where Chromium wants them.
         let mut child = Command::new("sh")
-            .args(["-c", r#"exec "$@" 3<&0 4>&1 0</dev/null 1>&2"#, "sh", "chromium"])
+            .args([
+                "-c",
+                r#"exec "$@" 3<&0 4>&1 0</dev/null 1>&2"#,
+                "sh",
+                "chromium",
+            ])
             .args(FLAGS)
             .arg(user)
             .arg("about:blank")
@@ -92,12 +97,16 @@ impl Browser {
             "Target.attachToTarget",
             json!({"targetId": page["targetId"], "flatten": true}),
         )?;
-        browser.session = attached["sessionId"].as_str().context("no session")?.to_owned();
+        browser.session = attached["sessionId"]
+            .as_str()
+            .context("no session")?
+            .to_owned();
         for domain in ["Page", "Runtime", "Log", "Network", "Accessibility"] {
             browser.call(&format!("{domain}.enable"), json!({}))?;
         }
         // As without a network; a file is no network.
-        let offline = json!({"offline": true, "latency": 0, "downloadThroughput": 0, "uploadThroughput": 0});
+        let offline =
+            json!({"offline": true, "latency": 0, "downloadThroughput": 0, "uploadThroughput": 0});
         browser.call("Network.emulateNetworkConditions", offline)?;
         Ok(browser)
     }
@@ -166,18 +175,23 @@ impl Browser {
 
     pub fn text(&mut self, expression: &str) -> anyhow::Result<String> {
         let value = self.eval(expression)?;
-        let text = value.as_str().with_context(|| format!("{expression}: {value}"))?;
+        let text = value
+            .as_str()
+            .with_context(|| format!("{expression}: {value}"))?;
         Ok(text.to_owned())
     }
 
     pub fn number(&mut self, expression: &str) -> anyhow::Result<f64> {
         let value = self.eval(expression)?;
-        value.as_f64().with_context(|| format!("{expression}: {value}"))
+        value
+            .as_f64()
+            .with_context(|| format!("{expression}: {value}"))
     }
 
     /// A window of that size, in CSS pixels.
     pub fn size(&mut self, width: u32, height: u32, scale: f64) -> anyhow::Result<()> {
-        let metrics = json!({"width": width, "height": height, "deviceScaleFactor": scale, "mobile": false});
+        let metrics =
+            json!({"width": width, "height": height, "deviceScaleFactor": scale, "mobile": false});
         self.call("Emulation.setDeviceMetricsOverride", metrics)?;
         Ok(())
     }
@@ -185,12 +199,18 @@ impl Browser {
     /// `screen` or `print`, and `light` or `dark`.
     pub fn media(&mut self, media: &str, scheme: &str) -> anyhow::Result<()> {
         let features = json!([{"name": "prefers-color-scheme", "value": scheme}]);
-        self.call("Emulation.setEmulatedMedia", json!({"media": media, "features": features}))?;
+        self.call(
+            "Emulation.setEmulatedMedia",
+            json!({"media": media, "features": features}),
+        )?;
         Ok(())
     }
 
     pub fn scripts(&mut self, run: bool) -> anyhow::Result<()> {
-        self.call("Emulation.setScriptExecutionDisabled", json!({"value": !run}))?;
+        self.call(
+            "Emulation.setScriptExecutionDisabled",
+            json!({"value": !run}),
+        )?;
         Ok(())
     }
 
@@ -225,7 +245,10 @@ impl Browser {
 
     /// Moves the pointer there.
     pub fn point(&mut self, x: f64, y: f64) -> anyhow::Result<()> {
-        self.call("Input.dispatchMouseEvent", json!({"type": "mouseMoved", "x": x, "y": y}))?;
+        self.call(
+            "Input.dispatchMouseEvent",
+            json!({"type": "mouseMoved", "x": x, "y": y}),
+        )?;
         Ok(())
     }
 

@@ -7,7 +7,8 @@ use super::Outcome;
 use super::page::{open, records};
 
 const FOCUSED: &str = "document.activeElement.dataset.row || document.activeElement.id || ''";
-const TIP: &str = "document.getElementById('tip').hidden ? '' : document.getElementById('tip').innerText";
+const TIP: &str =
+    "document.getElementById('tip').hidden ? '' : document.getElementById('tip').innerText";
 
 #[test]
 fn a_picture_has_an_arrow_for_each_signal() -> Outcome {
@@ -34,9 +35,8 @@ fn a_picture_has_an_arrow_for_each_signal() -> Outcome {
     )?;
     ensure!(strip > 0.99, "{strip}");
     // Below it the end, of a few milliseconds, has room as well.
-    let zap = browser.number(
-        "document.querySelector('.plot rect.zap').getBoundingClientRect().width",
-    )?;
+    let zap =
+        browser.number("document.querySelector('.plot rect.zap').getBoundingClientRect().width")?;
     ensure!(zap > 100.0, "the end of the namespace is {zap} pixels wide");
     assert_eq!(browser.trouble()?, [""; 0]);
     Ok(())
@@ -95,7 +95,8 @@ fn tab_reaches_the_pictures_and_focus_is_seen() -> Outcome {
         }
     }
     ensure!(reached, "no picture within 40 stops");
-    let width = browser.text("getComputedStyle(document.activeElement.querySelector('.badge')).strokeWidth")?;
+    let width = browser
+        .text("getComputedStyle(document.activeElement.querySelector('.badge')).strokeWidth")?;
     assert_eq!(width, "4px", "the focused badge has a ring");
     Ok(())
 }
@@ -104,7 +105,9 @@ fn tab_reaches_the_pictures_and_focus_is_seen() -> Outcome {
 fn a_pointer_tells_why_too() -> Outcome {
     let mut opened = open("pointer")?;
     let browser = &mut opened.browser;
-    browser.eval("document.querySelector('.plot').scrollIntoView({block: 'center', behavior: 'instant'})")?;
+    browser.eval(
+        "document.querySelector('.plot').scrollIntoView({block: 'center', behavior: 'instant'})",
+    )?;
     let at = browser.eval(
         "(() => { const box = document.querySelector('.plot .badge').getBoundingClientRect(); \
          return [box.x + box.width / 2, box.y + box.height / 2]; })()",
@@ -126,14 +129,18 @@ fn a_pointer_tells_why_too() -> Outcome {
 
 #[test]
 fn the_filter_hides_what_does_not_fit() -> Outcome {
-    const SHOWN: &str = "[...document.querySelectorAll('article:not([hidden]) h2')].map(h => h.id).join(' ')";
+    const SHOWN: &str =
+        "[...document.querySelectorAll('article:not([hidden]) h2')].map(h => h.id).join(' ')";
     let mut opened = open("filter")?;
     let browser = &mut opened.browser;
     assert_eq!(browser.text(SHOWN)?, "t1 t2 t3 t4");
     browser.eval("document.getElementById('find').focus()")?;
     browser.write("tini")?;
     assert_eq!(browser.text(SHOWN)?, "t3");
-    assert_eq!(browser.text("document.getElementById('count').textContent")?, "1 of 4");
+    assert_eq!(
+        browser.text("document.getElementById('count').textContent")?,
+        "1 of 4"
+    );
     browser.eval("(() => { find.value = ''; ungraceful.click(); })()")?;
     assert_eq!(browser.text(SHOWN)?, "t1 t2");
     browser.eval(
@@ -163,7 +170,10 @@ fn without_a_script_all_there_is_to_read_is_there() -> Outcome {
     ] {
         ensure!(text.contains(words), "{words:?} is not in {text}");
     }
-    ensure!(!text.contains("ungraceful only"), "a filter that does nothing");
+    ensure!(
+        !text.contains("ungraceful only"),
+        "a filter that does nothing"
+    );
     // The browser's own tooltips.
     let titles = browser.number("document.querySelectorAll('.plot a > title').length")?;
     let links = browser.number("document.querySelectorAll('.plot a[href^=\"#t\"]').length")?;
@@ -186,12 +196,17 @@ fn who_cannot_see_the_picture_hears_it() -> Outcome {
     };
     let links = named("link");
     ensure!(
-        links.iter().any(|name| name.starts_with("1. docker (runc) sends SIGTERM, which the kernel dropped")),
+        links.iter().any(
+            |name| name.starts_with("1. docker (runc) sends SIGTERM, which the kernel dropped")
+        ),
         "{links:?}"
     );
     ensure!(links.iter().all(|name| !name.is_empty()));
     let groups = named("group");
-    ensure!(groups.iter().any(|name| name.starts_with("Timeline of ")), "{groups:?}");
+    ensure!(
+        groups.iter().any(|name| name.starts_with("Timeline of ")),
+        "{groups:?}"
+    );
     let headings = named("heading");
     ensure!(headings.len() >= 7, "{headings:?}");
     for role in ["searchbox", "combobox", "checkbox"] {

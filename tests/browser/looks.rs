@@ -37,7 +37,7 @@ fn a_telephone_is_wide_enough() -> Outcome {
         "(() => { const xs = [...document.querySelector('.plot').querySelectorAll('.badge')].map(b => b.getBoundingClientRect().x).sort((a, b) => a - b); \
          return Math.min(...xs.slice(1).map((x, i) => x - xs[i])); })()",
     )?;
-    ensure!(least > 8.0, "badges are {least} pixels apart");
+    ensure!(least >= 13.0, "badges are {least} pixels apart");
     let tip = browser.eval(
         "(() => { document.querySelector('.plot a').focus(); const tip = document.getElementById('tip').getBoundingClientRect(); \
          return !tip.hidden && tip.left >= 0 && tip.right <= innerWidth; })()",
@@ -84,7 +84,8 @@ fn on_paper_nothing_is_folded_away() -> Outcome {
         "rgb(0, 0, 0)",
         "black on white in the dark too"
     );
-    let height = browser.number("document.querySelector('.events').getBoundingClientRect().height")?;
+    let height =
+        browser.number("document.querySelector('.events').getBoundingClientRect().height")?;
     ensure!(height > 100.0, "the list is {height} pixels high");
     let pdf = browser.call("Page.printToPDF", json!({"printBackground": false}))?;
     ensure!(pdf["data"].as_str().is_some_and(|data| data.len() > 10_000));
@@ -107,7 +108,9 @@ fn the_documentation_shows_the_page() -> Outcome {
     }
     for name in names {
         let file = docs.join(name);
-        let size = std::fs::metadata(&file).with_context(|| file.display().to_string())?.len();
+        let size = std::fs::metadata(&file)
+            .with_context(|| file.display().to_string())?
+            .len();
         ensure!((1..LARGE).contains(&size), "{name} has {size} bytes");
     }
     Ok(())
@@ -130,7 +133,11 @@ fn shoot(browser: &mut Browser, (width, scale): (u32, f64), of: &str, to: &Path)
         .stdout(std::fs::File::create(to)?)
         .spawn()
         .context("base64")?;
-    decode.stdin.take().context("no pipe")?.write_all(shot.as_bytes())?;
+    decode
+        .stdin
+        .take()
+        .context("no pipe")?
+        .write_all(shot.as_bytes())?;
     ensure!(decode.wait()?.success(), "base64");
     Ok(())
 }

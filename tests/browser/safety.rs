@@ -23,8 +23,8 @@ fn poison(value: &mut Value, index: usize) {
                     "comm" | "init_comm" if value.is_string() => {
                         *value = SHORT[index % SHORT.len()].into();
                     }
-                    "name" | "image" | "cgroup" | "role_words" | "explanation" | "rule" | "host"
-                    | "kernel" | "code_name"
+                    "name" | "image" | "cgroup" | "role_words" | "explanation" | "rule"
+                    | "host" | "kernel" | "code_name"
                         if value.is_string() =>
                     {
                         *value = LONG.into();
@@ -48,16 +48,29 @@ fn hostile_names_are_text() -> Outcome {
     let browser = &mut opened.browser;
     let scripts = browser.number("document.querySelectorAll('script').length")?;
     assert_eq!(scripts, 1.0, "ours");
-    let foreign = browser.number("document.querySelectorAll('img, b b, [onerror], [onload], [onmouseover]').length")?;
+    let foreign = browser.number(
+        "document.querySelectorAll('img, b b, [onerror], [onload], [onmouseover]').length",
+    )?;
     assert_eq!(foreign, 0.0);
-    assert_eq!(browser.text("document.title")?, "4 terminations, 2 ungraceful");
-    ensure!(browser.text("document.body.innerText")?.contains("<img src=x onerror="));
+    assert_eq!(
+        browser.text("document.title")?,
+        "4 terminations, 2 ungraceful"
+    );
+    ensure!(
+        browser
+            .text("document.body.innerText")?
+            .contains("<img src=x onerror=")
+    );
     // Through every tooltip, whose text the script has moved.
     browser.eval("for (const one of document.querySelectorAll('.plot a')) one.focus()")?;
     let foreign = browser.number("document.querySelectorAll('#tip img, #tip script').length")?;
     assert_eq!(foreign, 0.0);
-    assert_eq!(browser.text("document.title")?, "4 terminations, 2 ungraceful");
-    let odd = browser.eval("/[\\u2028\\u202e\\u0000-\\u0008]/.test(document.documentElement.outerHTML)")?;
+    assert_eq!(
+        browser.text("document.title")?,
+        "4 terminations, 2 ungraceful"
+    );
+    let odd = browser
+        .eval("/[\\u2028\\u202e\\u0000-\\u0008]/.test(document.documentElement.outerHTML)")?;
     assert_eq!(odd, false, "nothing hides or reorders text");
     assert_eq!(browser.trouble()?, [""; 0]);
     Ok(())
@@ -67,7 +80,11 @@ fn hostile_names_are_text() -> Outcome {
 fn what_got_in_could_do_nothing() -> Outcome {
     let mut opened = open("policy")?;
     let browser = &mut opened.browser;
-    assert_eq!(browser.trouble()?, [""; 0], "the page's own script and style may");
+    assert_eq!(
+        browser.trouble()?,
+        [""; 0],
+        "the page's own script and style may"
+    );
     // As if an escape were missing.
     browser.eval(
         "(() => { const at = document.createElement('div'); document.body.append(at); \
@@ -75,12 +92,25 @@ fn what_got_in_could_do_nothing() -> Outcome {
          const script = document.createElement('script'); script.textContent = 'document.title=2'; at.append(script); })()",
     )?;
     browser.eval("new Promise(done => setTimeout(done, 300))")?;
-    assert_eq!(browser.text("document.title")?, "4 terminations, 2 ungraceful");
-    ensure!(browser.text("getComputedStyle(document.getElementById('red')).color")? != "rgb(255, 0, 0)");
+    assert_eq!(
+        browser.text("document.title")?,
+        "4 terminations, 2 ungraceful"
+    );
+    ensure!(
+        browser.text("getComputedStyle(document.getElementById('red')).color")? != "rgb(255, 0, 0)"
+    );
     // It was refused before it was asked for, and the browser says so.
     let refused = browser.trouble()?;
-    ensure!(refused.iter().any(|what| what.contains("Content Security Policy")), "{refused:?}");
-    ensure!(!refused.iter().any(|what| what.starts_with("http://")), "{refused:?}");
+    ensure!(
+        refused
+            .iter()
+            .any(|what| what.contains("Content Security Policy")),
+        "{refused:?}"
+    );
+    ensure!(
+        !refused.iter().any(|what| what.starts_with("http://")),
+        "{refused:?}"
+    );
     Ok(())
 }
 
@@ -102,12 +132,17 @@ fn a_flood_is_a_picture_of_bounded_size() -> Outcome {
     }
     let mut opened = open_records("flood", &all)?;
     let browser = &mut opened.browser;
-    let arrows = browser.number("document.querySelector('.plot').querySelectorAll('.shaft').length")?;
+    let arrows =
+        browser.number("document.querySelector('.plot').querySelectorAll('.shaft').length")?;
     ensure!((90.0..110.0).contains(&arrows), "{arrows}");
     let note = browser.text("document.querySelector('figcaption').textContent")?;
     ensure!(note.contains("signals found no room in it"), "{note}");
     // The end is there all the same, and the page is no wider for it.
-    ensure!(browser.text("document.querySelector('.plot').textContent")?.contains("SIGKILL"));
+    ensure!(
+        browser
+            .text("document.querySelector('.plot').textContent")?
+            .contains("SIGKILL")
+    );
     browser.size(360, 740, 1.0)?;
     ensure!(browser.number("document.documentElement.scrollWidth")? <= 360.0);
     let role = browser.text("document.querySelector('.scroll').getAttribute('role') || ''")?;

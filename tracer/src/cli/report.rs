@@ -164,7 +164,10 @@ fn html_file(path: &Path) -> anyhow::Result<Output> {
 /// How many terminations a page tells whole.
 fn pictures(args: &Args) -> usize {
     let listed = args.limit.unwrap_or(html::LISTED);
-    args.whole.unwrap_or(html::WHOLE).min(listed).min(report::KEPT)
+    args.whole
+        .unwrap_or(html::WHOLE)
+        .min(listed)
+        .min(report::KEPT)
 }
 
 fn print(args: &Args, is_text: bool, report: &report::Report) -> io::Result<()> {

@@ -242,7 +242,12 @@ mod tests {
     fn a_flood_leaves_room_for_the_end() {
         let mut tape = Tape::new("bash").dropped(15, From::Runtime);
         for _ in 0..1_000 {
-            tape = tape.signal(10, From::Host, 1, (Outcome::Coalesced, Reason::AlreadyPending));
+            tape = tape.signal(
+                10,
+                From::Host,
+                1,
+                (Outcome::Coalesced, Reason::AlreadyPending),
+            );
         }
         let tape = tape.at(70_000).killed(From::Runtime).dies_with(&[]);
         let scenes = scenes(&tape);
@@ -289,6 +294,10 @@ mod tests {
                 .dies_with(&[])
         };
         let both = stop(stop(Tape::new("bash")).at(200_000));
-        assert_eq!(scenes(&both).len(), 1, "the first was cut off by the second start");
+        assert_eq!(
+            scenes(&both).len(),
+            1,
+            "the first was cut off by the second start"
+        );
     }
 }

@@ -128,7 +128,8 @@ mod tests {
 
     impl Dir {
         fn new(name: &str) -> Self {
-            let dir = std::env::temp_dir().join(format!("sigwhy-file-{}-{name}", std::process::id()));
+            let dir =
+                std::env::temp_dir().join(format!("sigwhy-file-{}-{name}", std::process::id()));
             fs::create_dir_all(&dir).expect("a directory");
             Self(dir)
         }

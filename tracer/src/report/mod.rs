@@ -180,13 +180,7 @@ impl Report {
 
     /// Takes a termination, if it is wanted. A later telling of the same one is
     /// another: what was stuck may have ended after all.
-    pub fn take(
-        &mut self,
-        wanted: &Wanted,
-        host: &str,
-        episode: Episode,
-        scene: Option<Scene>,
-    ) {
+    pub fn take(&mut self, wanted: &Wanted, host: &str, episode: Episode, scene: Option<Scene>) {
         if !wanted.wants(&episode) {
             return;
         }

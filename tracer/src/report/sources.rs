@@ -67,11 +67,7 @@ struct Piece {
 /// # Errors
 /// When none of them holds a record. What is damaged, or cannot be read beside
 /// others that can, is no error: the report says so. Also those of who is passed.
-pub fn read<'a>(
-    paths: &[PathBuf],
-    wanted: &'a Wanted,
-    extra: Extra<'a>,
-) -> anyhow::Result<Report> {
+pub fn read<'a>(paths: &[PathBuf], wanted: &'a Wanted, extra: Extra<'a>) -> anyhow::Result<Report> {
     let mut telling = Telling {
         wanted,
         report: Report::picturing(extra.pictures),

@@ -19,6 +19,9 @@ use crate::{
     },
 };
 
+/// Terminations whose lists are unfolded.
+const OPEN: usize = 3;
+
 pub fn write(page: &mut Page, told: &Told, number: usize, zone: &TimeZone) {
     let Some(scene) = &told.scene else { return };
     let episode = &told.episode;
@@ -40,12 +43,15 @@ pub fn write(page: &mut Page, told: &Told, number: usize, zone: &TimeZone) {
         .raw("</p>");
     figure(page, episode, &drawn, &id);
     causes(page, episode);
-    table(page, episode, &drawn, &id);
+    table(page, episode, &drawn, &id, number);
     page.raw("</article>");
 }
 
 fn figure(page: &mut Page, episode: &Episode, drawn: &Picture, id: &str) {
-    let container = episode.container.as_deref().map_or("its PID namespace", |c| &c.name);
+    let container = episode
+        .container
+        .as_deref()
+        .map_or("its PID namespace", |c| &c.name);
     page.raw("<figure><div class=\"scroll\"><div class=\"stage\">");
     draw::heads(page, &drawn.lanes, container);
     page.raw("<div class=\"sky\">");
@@ -87,10 +93,14 @@ fn figure(page: &mut Page, episode: &Episode, drawn: &Picture, id: &str) {
 }
 
 fn bystanders(page: &mut Page, drawn: &Picture) {
-    let count = drawn.events.iter().filter(|e| e.what == What::Bystander).count();
+    let count = drawn
+        .events
+        .iter()
+        .filter(|e| e.what == What::Bystander)
+        .count();
     if count > 0 {
         page.text(format_args!(
-            " {} of processes that neither sent nor got a signal are in the list only.",
+            " {} of processes that neither sent nor got a signal are ticks below it and lines of the list.",
             plural(count as u64, "exit")
         ));
     }
@@ -148,14 +158,19 @@ fn cause(page: &mut Page, diagnosis: &Diagnosis, is_first: bool) {
         .raw("</p></div>");
 }
 
-fn table(page: &mut Page, episode: &Episode, drawn: &Picture, id: &str) {
-    page.raw("<details open><summary>")
+fn table(page: &mut Page, episode: &Episode, drawn: &Picture, id: &str, number: usize) {
+    // The first ones at once, the others when they are wanted.
+    let is_open = number <= OPEN;
+    page.tag("details").flag("open", is_open).end();
+    page.raw("<summary>")
         .text(format_args!(
             "All {}, with the kernel's reasons",
             plural(drawn.events.len() as u64, "event")
         ))
         .raw("</summary><table class=\"events\"><thead><tr><th scope=\"col\" class=\"r\">#</th>")
-        .raw("<th scope=\"col\" class=\"r\">After</th><th scope=\"col\">What happened, and why</th>")
+        .raw(
+            "<th scope=\"col\" class=\"r\">After</th><th scope=\"col\">What happened, and why</th>",
+        )
         .raw("</tr></thead><tbody>");
     for (index, event) in drawn.events.iter().enumerate() {
         row(page, event, index + 1, episode, id);

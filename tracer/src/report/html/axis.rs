@@ -2,21 +2,23 @@
 //! be seen.
 //!
 //! The distance between two neighbours in time grows with the logarithm of what
-//! lies between them, so an order stays an order and a gap stays visible. That is
-//! no scale: the picture says so, and has a strip to scale beside it.
+//! lies between them, and a little faster: so an order stays an order, a gap stays
+//! visible, and what people wait for has most room. That is no scale: the picture
+//! says so, and has a strip to scale beside it.
 
 use super::write::Percent;
 
 /// Left free on either side, in percent: the half of a badge on a narrow screen.
 const EDGE: f64 = 4.0;
 
-/// What two neighbours are apart at least, and what each power of ten above a
-/// microsecond adds, in units of [`UNIT`].
-const LEAST: f64 = 0.75;
-const DECADE: f64 = 0.5;
+/// What two neighbours are apart at least, what each power of ten above a
+/// microsecond adds, and what its square adds, in units of [`UNIT`].
+const LEAST: f64 = 0.95;
+const DECADE: f64 = 0.25;
+const SQUARE: f64 = 0.075;
 
 /// Pixels that a unit should have.
-const UNIT: f64 = 15.0;
+const UNIT: f64 = 13.5;
 
 /// Times in their order, each with its place.
 #[derive(Debug, Clone, PartialEq)]
@@ -77,7 +79,10 @@ impl Axis {
             return self.place(time, usize::MAX);
         }
         let (from, to) = (self.places[before].0, self.places[after].0);
-        let (since, all) = (time - self.times[before], self.times[after] - self.times[before]);
+        let (since, all) = (
+            time - self.times[before],
+            self.times[after] - self.times[before],
+        );
         #[expect(clippy::cast_precision_loss, reason = "a place on a screen")]
         let part = since as f64 / all as f64;
         Percent(from + part * (to - from))
@@ -130,7 +135,8 @@ impl Axis {
 fn width(gap_ns: u64) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "a place on a screen")]
     let us = gap_ns as f64 / 1_000.0;
-    LEAST + DECADE * (1.0 + us).log10()
+    let decades = (1.0 + us).log10();
+    LEAST + DECADE * decades + SQUARE * decades * decades
 }
 
 #[cfg(test)]
@@ -142,7 +148,7 @@ mod tests {
         let axis = Axis::new(vec![0, 24_000, 10_000_000_000]);
         let short = axis.place(24_000, 0).0 - axis.place(0, 0).0;
         let long = axis.place(10_000_000_000, 0).0 - axis.place(24_000, 0).0;
-        assert!(short > 20.0, "24 us are {short} %");
+        assert!(short > 15.0, "24 us are {short} %");
         assert!(long > 2.0 * short, "10 s are {long} %");
         let to_scale = axis.to_scale(24_000).0 - axis.to_scale(0).0;
         assert!(to_scale < 0.001, "to scale nothing of it is left");
@@ -153,7 +159,10 @@ mod tests {
         let times: Vec<u64> = (0..64).map(|shift| 1 << shift).collect();
         let axis = Axis::new(times.iter().rev().copied().collect());
         let places: Vec<_> = times.iter().map(|time| axis.place(*time, 0).0).collect();
-        assert!(places.windows(2).all(|pair| pair[0] < pair[1]), "{places:?}");
+        assert!(
+            places.windows(2).all(|pair| pair[0] < pair[1]),
+            "{places:?}"
+        );
         assert_eq!((places[0], places[63]), (EDGE, 100.0 - EDGE));
         assert_eq!(axis.gaps().count(), 63);
         assert_eq!(axis.to_scale(1 << 63).0, 100.0 - EDGE);

@@ -75,8 +75,19 @@ struct Placed<'a> {
     /// As in the list, from 1.
     number: usize,
     x: Percent,
-    /// Pixels free to its left and right, for a width of 100.
+    /// What is free to its left and to its right, in percent.
     free: (f64, f64),
+    label: Option<Label>,
+}
+
+/// What is written beside an event, on which side, and what of it fits on a
+/// telephone.
+#[derive(Debug, Clone, Copy)]
+struct Label {
+    is_right: bool,
+    has_word: bool,
+    narrow_name: bool,
+    narrow_word: bool,
 }
 
 /// The axis of a picture.
@@ -115,6 +126,7 @@ fn placed<'a>(picture: &'a Picture, axis: &Axis) -> Vec<Placed<'a>> {
             number: index + 1,
             x: axis.place(event.at, nth),
             free: (0.0, 0.0),
+            label: None,
         });
     }
     let xs: Vec<f64> = placed.iter().map(|one| one.x.0).collect();
@@ -123,7 +135,33 @@ fn placed<'a>(picture: &'a Picture, axis: &Axis) -> Vec<Placed<'a>> {
         let right = xs.get(index + 1).copied().unwrap_or(100.0);
         one.free = (xs[index] - left, right - xs[index]);
     }
+    labels(&mut placed);
     placed
+}
+
+/// Who may write where: a gap is for the label before it or for the one after it.
+fn labels(placed: &mut [Placed<'_>]) {
+    let mut is_left_free = true;
+    for one in placed {
+        let event = one.event;
+        let is_plain = matches!(event.what, What::Zap { .. }) || event.name.is_empty();
+        let (left, right) = one.free;
+        let full = format!("{} {}", event.name, event.word);
+        let left = if is_left_free { left } else { 0.0 };
+        let side = |text: &str| {
+            let by_right = fits(text, right, WIDE).then_some((true, right));
+            by_right.or(fits(text, left, WIDE).then_some((false, left)))
+        };
+        let with_word = side(&full);
+        let chosen = with_word.or_else(|| side(&event.name));
+        one.label = chosen.filter(|_| !is_plain).map(|(is_right, room)| Label {
+            is_right,
+            has_word: with_word.is_some(),
+            narrow_name: fits(&event.name, room, NARROW),
+            narrow_word: fits(&full, room, NARROW),
+        });
+        is_left_free = !one.label.is_some_and(|label| label.is_right);
+    }
 }
 
 /// Draws it. `id` is that of the section, in which the list is too; `about` says
@@ -162,7 +200,12 @@ fn strip(page: &mut Page, picture: &Picture, axis: &Axis, events: &[Placed<'_>])
     };
     rect(page, "strip", Percent(4.0), Percent(96.0));
     if let Some(span) = picture.wasted {
-        rect(page, "wasted", axis.to_scale(span.from), axis.to_scale(span.to));
+        rect(
+            page,
+            "wasted",
+            axis.to_scale(span.from),
+            axis.to_scale(span.to),
+        );
     }
     for one in events {
         let at = axis.to_scale(one.event.at);
@@ -187,7 +230,15 @@ fn background(page: &mut Page, picture: &Picture, axis: &Axis, rows: &Rows) {
         let (from, to) = band(page, "wasted", axis, span, (TOP, bottom));
         let words = format!("{} wasted", duration(span.to.saturating_sub(span.from)));
         let middle = Percent((from.0 + to.0) / 2.0);
-        caption(page, "wasted-word", &words, middle, BADGE + 4, to.0 - from.0, "middle");
+        caption(
+            page,
+            "wasted-word",
+            &words,
+            middle,
+            BADGE + 4,
+            to.0 - from.0,
+            "middle",
+        );
     }
     if let Some(span) = picture.zap {
         let (from, to) = band(page, "zap", axis, span, (top + 2, bottom - 2));
@@ -312,7 +363,10 @@ fn event(page: &mut Page, one: &Placed<'_>, rows: &Rows, axis: &Axis, id: &str) 
     page.tag("a")
         .attr("href", format_args!("#{id}e{}", one.number))
         .attr("data-row", format_args!("{id}e{}", one.number))
-        .attr("aria-label", format_args!("{}. {}", one.number, &event.text))
+        .attr(
+            "aria-label",
+            format_args!("{}. {}", one.number, &event.text),
+        )
         .end();
     page.element("title", &event.text);
     let top = from.min(to);
@@ -391,35 +445,26 @@ fn arrow(page: &mut Page, fate: Fate, from: u32, to: u32) {
 
 /// Its name beside it, where there is room.
 fn label(page: &mut Page, one: &Placed<'_>, y: u32) {
-    let event = one.event;
-    if event.name.is_empty() || matches!(event.what, What::Zap { .. }) {
-        return;
-    }
-    let name = event.name.as_str();
-    let full = format!("{name} {}", event.word);
-    let (left, right) = one.free;
-    let (is_right, room) = if fits(&full, right, WIDE) || right >= left {
-        (true, right)
-    } else {
-        (false, left)
-    };
-    if !fits(name, room, WIDE) {
-        return;
-    }
-    let narrow = if fits(name, room, NARROW) { " nn" } else { "" };
+    let Some(label) = one.label else { return };
+    let narrow = |fits| if fits { " nn" } else { "" };
     page.tag("text")
-        .attr("class", format_args!("lab name{narrow}"))
-        .attr("x", if is_right { 11 } else { -11 })
+        .attr(
+            "class",
+            format_args!("lab name{}", narrow(label.narrow_name)),
+        )
+        .attr("x", if label.is_right { 11 } else { -11 })
         .attr("y", y - 10)
-        .attr("text-anchor", if is_right { "start" } else { "end" })
+        .attr("text-anchor", if label.is_right { "start" } else { "end" })
         .end()
-        .text(name);
-    if fits(&full, room, WIDE) {
-        let narrow = if fits(&full, room, NARROW) { " nn" } else { "" };
+        .text(&one.event.name);
+    if label.has_word && !one.event.word.is_empty() {
         page.tag("tspan")
-            .attr("class", format_args!("lab word{narrow}"))
+            .attr(
+                "class",
+                format_args!("lab word{}", narrow(label.narrow_word)),
+            )
             .end()
-            .text(format_args!(" {}", event.word))
+            .text(format_args!(" {}", one.event.word))
             .close("tspan");
     }
     page.close("text");
@@ -478,11 +523,16 @@ pub fn heads(page: &mut Page, lanes: &[Lane], container: &str) {
                 .text(container)
                 .raw("</div>");
         }
+        // On a telephone, its number in the container has to do.
+        let (about, host) = lane.about.split_once(", ").unwrap_or((&lane.about, ""));
         page.raw("<div class=\"h-lane\"><b>")
             .text(&lane.name)
             .raw("</b> <span>")
-            .text(&lane.about)
-            .raw("</span></div>");
+            .text(about);
+        if !host.is_empty() {
+            page.raw("<i class=\"host\">, ").text(host).raw("</i>");
+        }
+        page.raw("</span></div>");
     }
     page.raw("</div>");
 }

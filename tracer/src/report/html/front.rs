@@ -115,7 +115,10 @@ fn bar(page: &mut Page, part: u64, all: u64) {
     #[expect(clippy::cast_precision_loss, reason = "a place on a screen")]
     let percent = Percent(part as f64 / all as f64 * 100.0);
     page.raw("<svg class=\"bar\" width=\"100%\" height=\"4\" aria-hidden=\"true\">");
-    page.tag("rect").attr("width", percent).attr("height", 4).empty();
+    page.tag("rect")
+        .attr("width", percent)
+        .attr("height", 4)
+        .empty();
     page.raw("</svg>");
 }
 
@@ -123,7 +126,9 @@ fn list(page: &mut Page, report: &Report, shown: &[&Told], zone: &TimeZone) {
     if shown.is_empty() {
         return;
     }
-    page.raw("<section aria-labelledby=\"list\"><h2 id=\"list\">Terminations, the costliest first</h2>");
+    page.raw(
+        "<section aria-labelledby=\"list\"><h2 id=\"list\">Terminations, the costliest first</h2>",
+    );
     filter(page, report);
     let several = shown.windows(2).any(|pair| pair[0].host != pair[1].host);
     page.raw("<table class=\"list\"><thead><tr><th scope=\"col\" class=\"r\">Wasted</th>")
@@ -162,7 +167,9 @@ fn list(page: &mut Page, report: &Report, shown: &[&Told], zone: &TimeZone) {
     let rest = report.total - shown.len() as u64;
     if rest > 0 {
         page.raw("<p class=\"note\">")
-            .text(format_args!("and {rest} more, which cost less (--limit N lists more)"))
+            .text(format_args!(
+                "and {rest} more, which cost less (--limit N lists more)"
+            ))
             .raw("</p>");
     }
     page.raw("</section>");

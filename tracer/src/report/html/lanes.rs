@@ -87,7 +87,11 @@ impl Lanes {
             name: words::comm(process.comm.as_ref()),
             about: match (&process.container, process.pid) {
                 (Some(other), _) => {
-                    format!("{}, in {}", numbers(process), words::container_column(&other.name))
+                    format!(
+                        "{}, in {}",
+                        numbers(process),
+                        words::container_column(&other.name)
+                    )
                 }
                 (None, Some(pid)) => format!("pid {pid}, on the host"),
                 (None, None) => "of unknown pid".to_owned(),

@@ -115,19 +115,32 @@ fn drawn_as(tape: impl FnOnce(Tape) -> Tape) -> (Fate, String, Option<u64>) {
 
 #[test]
 fn every_fate_has_its_own_look() {
-    let signal = |outcome, reason| {
-        move |tape: Tape| tape.signal(10, From::Host, 1, (outcome, reason))
-    };
+    let signal =
+        |outcome, reason| move |tape: Tape| tape.signal(10, From::Host, 1, (outcome, reason));
     for (outcome, reason, fate, word) in [
-        (Outcome::Dropped, Reason::UnkillableInit, Fate::Dropped, "dropped"),
+        (
+            Outcome::Dropped,
+            Reason::UnkillableInit,
+            Fate::Dropped,
+            "dropped",
+        ),
         (Outcome::Dropped, Reason::Ignored, Fate::Ignored, "ignored"),
         (Outcome::Failed, Reason::QueueFull, Fate::Dropped, "failed"),
-        (Outcome::Coalesced, Reason::AlreadyPending, Fate::Coalesced, "coalesced"),
+        (
+            Outcome::Coalesced,
+            Reason::AlreadyPending,
+            Fate::Coalesced,
+            "coalesced",
+        ),
         (Outcome::Queued, Reason::Blocked, Fate::Pending, "blocked"),
         (Outcome::Queued, Reason::Frozen, Fate::Pending, "frozen"),
     ] {
         let drawn = drawn_as(signal(outcome, reason));
-        assert_eq!((drawn.0, drawn.1.as_str(), drawn.2), (fate, word, None), "{reason:?}");
+        assert_eq!(
+            (drawn.0, drawn.1.as_str(), drawn.2),
+            (fate, word, None),
+            "{reason:?}"
+        );
     }
     let (fate, word, until) = drawn_as(|tape| tape.handled(10, From::Host, 1));
     assert_eq!((fate, word.as_str()), (Fate::Delivered, "handled"));
@@ -150,7 +163,10 @@ fn a_crowd_shares_a_lane_and_no_arrow_is_lost() {
     let drawn = pictures(tape).pop().expect("one");
     assert_eq!(drawn.lanes.len(), 25);
     assert_eq!(drawn.lanes[24].name, "66 more");
-    let arrows = drawn.events.iter().filter(|e| matches!(e.what, What::Signal { .. }));
+    let arrows = drawn
+        .events
+        .iter()
+        .filter(|e| matches!(e.what, What::Signal { .. }));
     assert_eq!(arrows.count(), 90);
     assert_eq!(drawn.omitted, 0);
 }
@@ -158,7 +174,12 @@ fn a_crowd_shares_a_lane_and_no_arrow_is_lost() {
 #[test]
 fn the_kernel_has_a_lane_for_what_no_process_sent() {
     let tape = Tape::new("app")
-        .signal(9, From::Of(Kind::Oom), 1, (Outcome::Fatal, Reason::ForcedOnInit))
+        .signal(
+            9,
+            From::Of(Kind::Oom),
+            1,
+            (Outcome::Fatal, Reason::ForcedOnInit),
+        )
         .dies_with(&[]);
     let drawn = pictures(tape).pop().expect("one");
     assert_eq!(drawn.lanes[0].name, "the OOM killer");
@@ -175,15 +196,26 @@ fn the_worst_keep_their_pictures_and_the_page_says_how_many_do_not() {
             .killed(From::Runtime)
             .dies_with(&[])
     };
-    let tapes: Vec<_> = (1..=5).map(|nth| stop(nth, u64::from(nth) * 1_000)).collect();
+    let tapes: Vec<_> = (1..=5)
+        .map(|nth| stop(nth, u64::from(nth) * 1_000))
+        .collect();
     let report = report_of(&tapes, 2);
-    let pictured: Vec<_> = report.ranked().iter().map(|told| told.scene.is_some()).collect();
+    let pictured: Vec<_> = report
+        .ranked()
+        .iter()
+        .map(|told| told.scene.is_some())
+        .collect();
     assert_eq!(pictured, [true, true, false, false, false]);
     let page = page(&report, 4);
     assert_eq!(page.matches("<article").count(), 2);
     assert!(page.contains("The first 2 are told whole; --whole N tells more of them."));
     assert!(page.contains("and 1 more, which cost less"));
-    assert!(report_of(&tapes, 0).ranked().iter().all(|told| told.scene.is_none()));
+    assert!(
+        report_of(&tapes, 0)
+            .ranked()
+            .iter()
+            .all(|told| told.scene.is_none())
+    );
 }
 
 #[test]
@@ -215,11 +247,17 @@ fn hash(text: &str) -> String {
     const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut base64 = String::from("sha256-");
     for three in Sha256::digest(text).chunks(3) {
-        let bits = three.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte));
+        let bits = three
+            .iter()
+            .fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte));
         let bits = bits << (8 * (3 - three.len()));
         for digit in 0..4 {
             let index = (bits >> (18 - 6 * digit) & 63) as usize;
-            base64.push(if digit <= three.len() { DIGITS[index] as char } else { '=' });
+            base64.push(if digit <= three.len() {
+                DIGITS[index] as char
+            } else {
+                '='
+            });
         }
     }
     base64
@@ -227,7 +265,10 @@ fn hash(text: &str) -> String {
 
 #[test]
 fn the_policy_allows_our_script_and_style_and_no_other() {
-    assert_eq!(hash("abc"), "sha256-ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=");
+    assert_eq!(
+        hash("abc"),
+        "sha256-ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0="
+    );
     assert_eq!(hash(STYLE), STYLE_HASH, "put this into html/mod.rs");
     assert_eq!(hash(SCRIPT), SCRIPT_HASH, "put this into html/mod.rs");
     let page = page(&Report::default(), 1);

@@ -135,7 +135,10 @@ mod tests {
                     \\u{2028}\\u{202e}\\x00\\x1b[2J";
         assert_eq!(text, format!("<td>{safe}</td>"));
         let attribute = written(|page| {
-            page.tag("a").attr("title", hostile).flag("hidden", true).end();
+            page.tag("a")
+                .attr("title", hostile)
+                .flag("hidden", true)
+                .end();
         });
         assert_eq!(attribute, format!("<a title=\"{safe}\" hidden>"));
     }

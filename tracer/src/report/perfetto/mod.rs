@@ -125,7 +125,10 @@ impl<W: Write> Trace<W> {
     fn signal(&mut self, r: &Signal) -> io::Result<()> {
         self.signals += 1;
         let at = r.when.ts.0;
-        let (from, to) = (self.sender(&r.sender)?, self.process(&r.target.process, None)?);
+        let (from, to) = (
+            self.sender(&r.sender)?,
+            self.process(&r.target.process, None)?,
+        );
         let arrow = flow(at, r.when.mono_ns, r.signal.number, r.target.process.pid, 1);
         let target = words::process(&r.target.process);
         let who = words::sender(&r.sender, r.target.process.container.as_deref());
@@ -303,7 +306,13 @@ impl<W: Write> Passing for Trace<W> {
 /// A number for an arrow, the same at both its ends: FNV-1a, as it need not be
 /// safe, only spread.
 fn flow(ts: u64, mono_ns: u64, signal: u32, pid: Option<u32>, kind: u64) -> u64 {
-    let parts = [ts, mono_ns, u64::from(signal), u64::from(pid.unwrap_or(0)), kind];
+    let parts = [
+        ts,
+        mono_ns,
+        u64::from(signal),
+        u64::from(pid.unwrap_or(0)),
+        kind,
+    ];
     let bytes = parts.into_iter().flat_map(u64::to_le_bytes);
     bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)

@@ -57,7 +57,8 @@ fn read(mut bytes: &[u8]) -> Read {
         }
         if let Some(track) = packet.track_descriptor {
             let name = track.name.expect("a name");
-            read.tracks.insert(track.uuid.expect("a number"), (name, track.parent_uuid));
+            read.tracks
+                .insert(track.uuid.expect("a number"), (name, track.parent_uuid));
         }
         let Some(event) = packet.track_event else {
             continue;
@@ -87,7 +88,9 @@ fn read(mut bytes: &[u8]) -> Read {
 
 /// `node/web (nginx)/bash 1[31150]`
 fn path(tracks: &BTreeMap<u64, (String, Option<u64>)>, track: u64) -> String {
-    let (name, parent) = tracks.get(&track).expect("described before its first event");
+    let (name, parent) = tracks
+        .get(&track)
+        .expect("described before its first event");
     match parent {
         Some(parent) if *parent != ROOT => format!("{}/{name}", path(tracks, *parent)),
         _ => name.clone(),
@@ -127,7 +130,11 @@ fn tracks_are_nested_and_arrows_go_from_sender_to_target() {
     let bytes = trace(&ten_seconds(), Wanted::default());
     assert!(bytes.starts_with(&head()));
     let read = read(&bytes);
-    let paths: BTreeSet<_> = read.events.iter().map(|event| event.path.as_str()).collect();
+    let paths: BTreeSet<_> = read
+        .events
+        .iter()
+        .map(|event| event.path.as_str())
+        .collect();
     assert_eq!(
         paths.into_iter().collect::<Vec<_>>(),
         [
@@ -189,7 +196,11 @@ fn slices_begin_and_end_within_each_other() {
     let names: Vec<_> = slices.iter().map(|(name, _)| *name).collect();
     assert_eq!(
         names,
-        ["end of the PID namespace", "10.0 s wasted", "ungraceful termination"]
+        [
+            "end of the PID namespace",
+            "10.0 s wasted",
+            "ungraceful termination"
+        ]
     );
 }
 
@@ -200,8 +211,17 @@ fn what_is_not_wanted_is_not_there() {
         ..Wanted::default()
     };
     let read = read(&trace(&ten_seconds(), wanted));
-    assert!(!read.events.iter().any(|event| event.name.contains("SIGTERM dropped")));
-    assert!(read.events.iter().any(|event| event.name == "SIGKILL fatal"));
+    assert!(
+        !read
+            .events
+            .iter()
+            .any(|event| event.name.contains("SIGTERM dropped"))
+    );
+    assert!(
+        read.events
+            .iter()
+            .any(|event| event.name == "SIGKILL fatal")
+    );
 }
 
 fn when_of(tape: &Tape, index: usize) -> Timestamp {
