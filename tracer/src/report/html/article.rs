@@ -5,14 +5,15 @@ use jiff::tz::TimeZone;
 
 use super::{
     draw,
-    front::row_tag,
+    front::{name, row_tag},
+    layout, marks,
     picture::{Event, Fate, Picture, What, picture},
     write::Page,
 };
 use crate::{
     diagnosis::catalogue::cli,
-    output::text::{seconds, words},
-    record::{Diagnosis, Episode, duration},
+    output::text::seconds,
+    record::{Diagnosis, Episode, Runtime, duration},
     report::{
         Told,
         text::{plural, time},
@@ -31,13 +32,21 @@ pub fn write(page: &mut Page, told: &Told, number: usize, zone: &TimeZone) {
     page.tag("h2")
         .attr("id", &id)
         .end()
-        .text(words::container(episode.container.as_deref()))
+        .text(name(episode))
         .close("h2");
     page.raw("<p class=\"when\">");
     if !told.host.is_empty() {
         page.text(format_args!("{}, ", told.host));
     }
     page.text(time(episode.began.ts, zone));
+    if let Some(container) = &episode.container {
+        if container.runtime != Runtime::Unknown {
+            page.text(format_args!(", {}", container.runtime.id()));
+        }
+        if let Some(image) = &container.image {
+            page.text(format_args!(", {image}"));
+        }
+    }
     page.raw("</p><p class=\"summary\">")
         .text(format_args!("{}.", episode.summary))
         .raw("</p>");
@@ -56,7 +65,7 @@ fn figure(page: &mut Page, episode: &Episode, drawn: &Picture, id: &str) {
     draw::heads(page, &drawn.lanes, container);
     page.raw("<div class=\"sky\">");
     // Gives the picture its least width: a style would need the policy's leave.
-    let axis = draw::axis(drawn);
+    let axis = layout::axis(drawn);
     page.tag("svg")
         .attr("class", "least")
         .attr("width", axis.least_width())
@@ -115,7 +124,7 @@ fn legend(page: &mut Page, drawn: &Picture) {
     };
     for fate in Fate::ALL.into_iter().filter(|fate| has(*fate)) {
         page.raw("<li>");
-        draw::sample(page, fate);
+        marks::sample(page, fate);
         page.text(fate.word()).raw("</li>");
     }
     if drawn.wasted.is_some() {

@@ -7,7 +7,7 @@ use super::write::{Page, Percent};
 use crate::{
     diagnosis::catalogue::{self, cli},
     output::text::words,
-    record::duration,
+    record::{Episode, Timestamp, duration},
     report::{
         Report, Told,
         text::{end, notes, plural, time},
@@ -73,7 +73,7 @@ fn sources(page: &mut Page, report: &Report, zone: &TimeZone) {
 }
 
 /// `UTC`, `+02`: a page is read elsewhere.
-fn zone_name(ts: crate::record::Timestamp, zone: &TimeZone) -> String {
+fn zone_name(ts: Timestamp, zone: &TimeZone) -> String {
     jiff::Timestamp::from_nanosecond(i128::from(ts.0)).map_or_else(
         |_| String::new(),
         |at| at.to_zoned(zone.clone()).strftime("%Z").to_string(),
@@ -112,7 +112,6 @@ fn bar(page: &mut Page, part: u64, all: u64) {
     if part == 0 || all == 0 {
         return;
     }
-    #[expect(clippy::cast_precision_loss, reason = "a place on a screen")]
     let percent = Percent(part as f64 / all as f64 * 100.0);
     page.raw("<svg class=\"bar\" width=\"100%\" height=\"4\" aria-hidden=\"true\">");
     page.tag("rect")
@@ -140,7 +139,7 @@ fn list(page: &mut Page, report: &Report, shown: &[&Told], zone: &TimeZone) {
         row_tag(page, "tr", told, number, "");
         page.raw("<td class=\"r\">").text(cost(wasted(episode)));
         page.raw("</td><td>");
-        let name = words::container(episode.container.as_deref());
+        let name = name(episode);
         if told.scene.is_some() {
             page.tag("a")
                 .attr("href", format_args!("#t{number}"))
@@ -152,6 +151,9 @@ fn list(page: &mut Page, report: &Report, shown: &[&Told], zone: &TimeZone) {
         }
         if several {
             page.text(format_args!(" on {}", told.host));
+        }
+        if let Some(image) = episode.container.as_ref().and_then(|c| c.image.as_ref()) {
+            page.raw(" <small>").text(image).raw("</small>");
         }
         page.raw("</td><td>").text(time(episode.began.ts, zone));
         let stop = episode.stop_signal.as_ref().map_or("-", |stop| &stop.name);
@@ -173,6 +175,17 @@ fn list(page: &mut Page, report: &Report, shown: &[&Told], zone: &TimeZone) {
             .raw("</p>");
     }
     page.raw("</section>");
+}
+
+/// Whose termination it is, whole: there is no column to fit into.
+pub fn name(episode: &Episode) -> String {
+    let Some(container) = &episode.container else {
+        return words::process(&episode.init);
+    };
+    match (&container.pod_namespace, &container.pod) {
+        (Some(space), Some(pod)) => format!("{space}/{pod}/{}", container.name),
+        _ => container.name.clone(),
+    }
 }
 
 /// What the filter goes by, on a line of the list and on a whole termination.

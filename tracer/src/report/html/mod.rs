@@ -17,6 +17,8 @@ mod axis;
 mod draw;
 mod front;
 mod lanes;
+mod layout;
+mod marks;
 mod picture;
 #[cfg(test)]
 mod tests;
@@ -29,7 +31,7 @@ const SCRIPT: &str = include_str!("page.js");
 
 /// What the policy allows: these two, by their SHA-256. A test says what they
 /// should be.
-const STYLE_HASH: &str = "sha256-1+dr7Y8jWBPD1Xwj8G3m9nBlhwx7J9+6ajEdDHKe1Os=";
+const STYLE_HASH: &str = "sha256-Qv9KQiB/+4BiDdLzm2U2Uom8ieQmiWLr6Or1lFMceJs=";
 const SCRIPT_HASH: &str = "sha256-EiH3/AslmZ4+Buv4jwvOnCQb3oZWSyb2M7Zy5mtsDww=";
 
 /// What a page of ours begins with, by which it may be overwritten.

@@ -151,6 +151,7 @@ fn tracks_are_nested_and_arrows_go_from_sender_to_target() {
         .iter()
         .flat_map(|event| event.flows.iter().map(move |flow| (*flow, event)))
         .collect();
+    let starts = &starts;
     let arrows: Vec<_> = read
         .events
         .iter()
