@@ -264,6 +264,14 @@ impl Browser {
         }
     }
 
+    /// Requests that the page's policy kept from being sent.
+    pub fn blocked(&self) -> usize {
+        let is_blocked = |event: &&Value| {
+            event["method"] == "Network.loadingFailed" && event["params"]["blockedReason"] == "csp"
+        };
+        self.events.iter().filter(is_blocked).count()
+    }
+
     /// What went wrong on the page, and what it asked of the network: of a good one
     /// both are empty.
     pub fn trouble(&mut self) -> anyhow::Result<Vec<String>> {

@@ -139,7 +139,9 @@ impl Entry {
             return;
         }
         let last = self.story.timeline.last();
-        let is_landmark = last.is_some_and(|told| told.reference.mono_ns == r.when.mono_ns);
+        let is_told = last.is_some_and(|told| told.reference.mono_ns == r.when.mono_ns);
+        // The end of the namespace is one line there.
+        let is_landmark = is_told || r.sender.kind == Kind::Zap;
         let Some(scene) = &mut self.story.scene else {
             return;
         };

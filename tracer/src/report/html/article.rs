@@ -181,8 +181,12 @@ fn table(page: &mut Page, episode: &Episode, drawn: &Picture, id: &str, number: 
             "<th scope=\"col\" class=\"r\">After</th><th scope=\"col\">What happened, and why</th>",
         )
         .raw("</tr></thead><tbody>");
+    let mut number = 0;
     for (index, event) in drawn.events.iter().enumerate() {
-        row(page, event, index + 1, episode, id);
+        let is_drawn = event.what != What::Bystander;
+        number += usize::from(is_drawn);
+        let shown = is_drawn.then_some(number);
+        row(page, event, (index + 1, shown), episode, id);
     }
     page.raw("</tbody></table>");
     if episode.timeline_omitted > 0 {
@@ -196,7 +200,13 @@ fn table(page: &mut Page, episode: &Episode, drawn: &Picture, id: &str, number: 
     page.raw("</details>");
 }
 
-fn row(page: &mut Page, event: &Event, number: usize, episode: &Episode, id: &str) {
+fn row(
+    page: &mut Page,
+    event: &Event,
+    (line, number): (usize, Option<usize>),
+    episode: &Episode,
+    id: &str,
+) {
     let class = match event.what {
         What::Signal { fate, .. } => fate.class(),
         What::Exit { .. } | What::Bystander => "exit",
@@ -204,11 +214,15 @@ fn row(page: &mut Page, event: &Event, number: usize, episode: &Episode, id: &st
         What::Note { .. } => "note",
     };
     page.tag("tr")
-        .attr("id", format_args!("{id}e{number}"))
+        .attr("id", format_args!("{id}e{line}"))
         .attr("class", class)
         .attr("tabindex", -1)
         .end();
-    page.raw("<td class=\"r\">").text(number);
+    page.raw("<td class=\"r\">");
+    match number {
+        Some(number) => page.text(number),
+        None => page.raw("&middot;"),
+    };
     let since = seconds(event.at.saturating_sub(episode.began.mono_ns));
     page.raw("</td><td class=\"r\">+").text(since);
     page.raw("</td><td>");

@@ -210,7 +210,10 @@ pub fn heads(page: &mut Page, lanes: &[Lane], container: &str) {
                 .raw("</div>");
         }
         // On a telephone, its number in the container has to do.
-        let (about, host) = lane.about.split_once(", ").unwrap_or((&lane.about, ""));
+        let (about, host) = match lane.about.split_once(", ") {
+            Some(parts) if lane.is_inside => parts,
+            _ => (lane.about.as_str(), ""),
+        };
         page.raw("<div class=\"h-lane\"><b>")
             .text(&lane.name)
             .raw("</b> <span>")

@@ -67,6 +67,8 @@ pub struct Placed<'a> {
     pub event: &'a Event,
     /// As in the list, from 1.
     pub number: usize,
+    /// Which line of the list it is, from 1: those without a lane have no number.
+    pub row: usize,
     pub x: Percent,
     /// What is free to its left and to its right, in percent.
     pub free: (f64, f64),
@@ -116,7 +118,8 @@ pub fn placed<'a>(picture: &'a Picture, axis: &Axis) -> Vec<Placed<'a>> {
         before = Some(event.at);
         placed.push(Placed {
             event,
-            number: index + 1,
+            number: placed.len() + 1,
+            row: index + 1,
             x: axis.place(event.at, nth),
             free: (0.0, 0.0),
             label: None,
@@ -132,32 +135,61 @@ pub fn placed<'a>(picture: &'a Picture, axis: &Axis) -> Vec<Placed<'a>> {
     placed
 }
 
-/// Who may write where: a gap is for the label before it or for the one after it.
+/// Who may write where: a gap is shared by the label before it and the one after
+/// it.
 fn labels(placed: &mut [Placed<'_>]) {
-    let mut is_left_free = true;
+    // What the label before has taken of the gap, on a desk and on a telephone.
+    let mut used = (0.0, 0.0);
     for one in placed {
         let event = one.event;
-        let is_plain = matches!(event.what, What::Zap { .. }) || event.name.is_empty();
         let (left, right) = one.free;
         let full = format!("{} {}", event.name, event.word);
-        let left = if is_left_free { left } else { 0.0 };
+        let is_plain = matches!(event.what, What::Zap { .. }) || event.name.is_empty();
+        let room = |is_right: bool| {
+            let gap = if is_right { right } else { left };
+            let taken = if is_right { (0.0, 0.0) } else { used };
+            (gap / 100.0 * WIDE - taken.0, gap / 100.0 * NARROW - taken.1)
+        };
         let side = |text: &str| {
-            let by_right = fits(text, right, WIDE).then_some((true, right));
-            by_right.or(fits(text, left, WIDE).then_some((false, left)))
+            [true, false]
+                .into_iter()
+                .find(|is_right| pixels(text) <= room(*is_right).0)
         };
         let with_word = side(&full);
         let chosen = with_word.or_else(|| side(&event.name));
-        one.label = chosen.filter(|_| !is_plain).map(|(is_right, room)| Label {
+        one.label = chosen.filter(|_| !is_plain).map(|is_right| Label {
             is_right,
             has_word: with_word.is_some(),
-            narrow_name: fits(&event.name, room, NARROW),
-            narrow_word: fits(&full, room, NARROW),
+            narrow_name: pixels(&event.name) <= room(is_right).1,
+            narrow_word: pixels(&full) <= room(is_right).1,
         });
-        is_left_free = !one.label.is_some_and(|label| label.is_right);
+        used = match one.label {
+            Some(label) if label.is_right => {
+                let shown = |word| {
+                    if word {
+                        pixels(&full)
+                    } else {
+                        pixels(&event.name)
+                    }
+                };
+                let narrow = if label.narrow_name {
+                    shown(label.narrow_word)
+                } else {
+                    0.0
+                };
+                (shown(label.has_word), narrow)
+            }
+            _ => (0.0, 0.0),
+        };
     }
+}
+
+/// About how wide a text is, with what is free around it.
+fn pixels(text: &str) -> f64 {
+    text.chars().count() as f64 * 6.9 + 12.0
 }
 
 /// Whether a text has room in a part of a width.
 pub fn fits(text: &str, percent: f64, width: f64) -> bool {
-    text.chars().count() as f64 * 6.9 + 12.0 <= percent / 100.0 * width
+    pixels(text) <= percent / 100.0 * width
 }

@@ -39,8 +39,8 @@ pub fn event(page: &mut Page, one: &Placed<'_>, rows: &Rows, axis: &Axis, id: &s
         .attr("overflow", "visible")
         .end();
     page.tag("a")
-        .attr("href", format_args!("#{id}e{}", one.number))
-        .attr("data-row", format_args!("{id}e{}", one.number))
+        .attr("href", format_args!("#{id}e{}", one.row))
+        .attr("data-row", format_args!("{id}e{}", one.row))
         .attr(
             "aria-label",
             format_args!("{}. {}", one.number, &event.text),
