@@ -83,6 +83,9 @@ fn a_page_has_the_termination_and_its_picture() -> Outcome {
     let both = recorded.report(&["--html", "out.html", "--format", "text"])?;
     ensure!(String::from_utf8_lossy(&both.stdout).contains("1 termination, 1 ungraceful"));
     ensure!(recorded.report(&["--html", "out.html"])?.stdout.is_empty());
+    let two = recorded.report(&["--html", "-", "--perfetto", "-"])?;
+    assert_eq!(two.status.code(), Some(1));
+    ensure!(two.stdout.is_empty());
     Ok(())
 }
 

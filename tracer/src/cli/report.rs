@@ -116,6 +116,16 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         signals: args.signal.clone(),
         ungraceful: args.ungraceful,
     };
+    let is_stdout = |path: &Option<PathBuf>| path.as_deref() == Some(Path::new("-"));
+    let on_stdout = [
+        is_stdout(&args.html),
+        is_stdout(&args.perfetto),
+        args.format.is_some(),
+    ];
+    anyhow::ensure!(
+        on_stdout.into_iter().filter(|one| *one).count() <= 1,
+        "only one of --html -, --perfetto - and --format can have standard output: give the others a file"
+    );
     let page = args.html.as_deref().map(html_file).transpose()?;
     let mut trace = match &args.perfetto {
         Some(path) => {

@@ -154,8 +154,7 @@ fn lifelines(page: &mut Page, picture: &Picture, axis: &Axis, rows: &Rows) {
             _ => None,
         });
         // One that several share has no end.
-        let shared = picture.lanes[lane].about.ends_with("in one lane");
-        match end.filter(|_| !shared) {
+        match end.filter(|_| !picture.lanes[lane].is_shared) {
             Some(end) => {
                 let x = axis.place(end, 0);
                 line(page, "life", (Percent(0.6), *y), (x, *y));

@@ -24,6 +24,8 @@ pub struct Lane {
     /// Its numbers, or what it is.
     pub about: String,
     pub is_inside: bool,
+    /// By all for whom there was no room.
+    pub is_shared: bool,
 }
 
 /// What makes a process, or no process, the same lane again.
@@ -56,6 +58,7 @@ impl Lanes {
             name: words::comm(process.comm.as_ref()),
             about: numbers(process),
             is_inside: true,
+            is_shared: false,
         })
     }
 
@@ -67,6 +70,7 @@ impl Lanes {
                 name: name.to_owned(),
                 about: about.to_owned(),
                 is_inside: false,
+                is_shared: false,
             });
         }
         let process = &sender.process;
@@ -78,6 +82,7 @@ impl Lanes {
                 name: role.to_owned(),
                 about: String::new(),
                 is_inside: false,
+                is_shared: false,
             });
             let calls = self.calls.entry(lane).or_default();
             calls.extend(process.pid.filter(|pid| !calls.contains(pid)));
@@ -97,6 +102,7 @@ impl Lanes {
                 (None, None) => "of unknown pid".to_owned(),
             },
             is_inside: false,
+            is_shared: false,
         })
     }
 
@@ -138,6 +144,7 @@ impl Lanes {
             if let Some(lane) = self.full[side] {
                 self.lanes[lane].name = format!("{} more", self.folded[side]);
                 self.lanes[lane].about = "processes, in one lane".to_owned();
+                self.lanes[lane].is_shared = true;
             }
         }
         let mut order: Vec<usize> = (0..self.lanes.len()).collect();
