@@ -18,6 +18,7 @@ mod names;
 mod pressure;
 mod ps;
 mod record;
+mod report_page;
 mod run;
 mod rungs;
 mod story;

@@ -18,7 +18,7 @@
 
 use std::borrow::Cow;
 
-use crate::episode::{Episodes, story, story::State, story::Story};
+use crate::episode::{Episodes, scene::Scene, story, story::State, story::Story};
 use crate::record::{Diagnosis, Ending, Record, Reference, Start, When};
 
 pub mod catalogue;
@@ -96,11 +96,28 @@ pub struct Teller {
     /// Of the recording that is being read.
     start: Option<Start>,
     last: Option<When>,
+    /// Of episodes that were told, by their ids, until somebody takes them.
+    scenes: Vec<(String, Scene)>,
 }
 
 impl Teller {
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// One whose episodes have scenes: see [`Self::take_scene`].
+    pub fn picturing() -> Self {
+        Self {
+            episodes: Episodes::picturing(),
+            ..Self::default()
+        }
+    }
+
+    /// What there is to see of an episode that was just told. Whoever asked for
+    /// scenes takes each, wanted or not: they would pile up.
+    pub fn take_scene(&mut self, id: &str) -> Option<Scene> {
+        let index = self.scenes.iter().position(|(of, _)| of == id)?;
+        Some(self.scenes.swap_remove(index).1)
     }
 
     /// Takes a record, and appends the episodes that are to be told by its time. A
@@ -149,7 +166,7 @@ impl Teller {
     }
 
     fn hand_over(&mut self, when: When, out: &mut Vec<Record>) {
-        for story in self.stories.drain(..) {
+        for mut story in self.stories.drain(..) {
             let diagnoses = diagnose(&story);
             // A signal that was handled, and the container runs on: a reload, or
             // a key at a prompt.
@@ -162,6 +179,9 @@ impl Teller {
             episode.unknown = unknown(&story, &diagnoses, episode.ending);
             episode.complete = episode.unknown.is_empty();
             episode.diagnoses = diagnoses;
+            if let Some(scene) = story.take_scene() {
+                self.scenes.push((episode.id.clone(), scene));
+            }
             out.push(Record::Episode(Box::new(episode)));
         }
     }

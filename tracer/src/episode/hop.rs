@@ -14,7 +14,7 @@ pub fn key(process: &Process) -> Option<Key> {
 }
 
 /// A list that remembers how much it had no room for.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Few<T> {
     pub(super) kept: Vec<T>,
     pub total: u64,
@@ -60,7 +60,7 @@ pub struct Taken {
 }
 
 /// One signal from one process to another, and its fate.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Hop {
     pub when: When,
     pub signal: SignalName,

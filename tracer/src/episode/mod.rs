@@ -20,6 +20,7 @@ mod events;
 mod hop;
 pub mod judge;
 mod members;
+pub mod scene;
 pub mod story;
 #[cfg(test)]
 pub(crate) mod tape;
@@ -85,6 +86,8 @@ pub struct Episodes {
     /// Filters hide a part of what episodes are made of.
     is_narrowed: bool,
     sees_zap: bool,
+    /// Stories keep their scenes.
+    pictures: bool,
 }
 
 impl Default for Episodes {
@@ -107,6 +110,7 @@ impl Episodes {
             watched_from: None,
             is_narrowed: false,
             sees_zap: true,
+            pictures: false,
         }
     }
 
@@ -116,7 +120,10 @@ impl Episodes {
         self.tick(record.mono_ns(), told);
         match record {
             Record::Start(start) => {
-                *self = Self::new();
+                *self = Self {
+                    pictures: self.pictures,
+                    ..Self::new()
+                };
                 self.watched_from = Some(start.when.mono_ns);
                 self.is_narrowed = start.filters.iter().any(|filter| narrows(filter));
                 self.sees_zap = start.hooks.get("zap").is_none_or(Option::is_some);
@@ -135,6 +142,9 @@ impl Episodes {
             Record::Exit(r) => self.exit(r),
             Record::Zap(r) => self.zap(r),
             Record::Episode(_) | Record::Stop(_) => {}
+        }
+        if self.pictures && !self.is_narrowed {
+            self.picture(record);
         }
     }
 
@@ -258,13 +268,14 @@ impl Episodes {
             if let Some(id) = container.and_then(|c| c.id.clone()).filter(|_| !is_init) {
                 self.by_container.insert(id, key);
             }
-            let story = Story::new(
+            let mut story = Story::new(
                 main.clone(),
                 is_init,
                 container.cloned(),
                 when,
                 self.watched_from,
             );
+            story.scene = self.pictures.then(Box::default);
             self.entries.insert(
                 key,
                 Entry {
@@ -273,6 +284,7 @@ impl Episodes {
                     attempt: when.mono_ns,
                     quiet: QUIET_INSIDE_NS,
                     perhaps: None,
+                    perhaps_shot: None,
                     rested: false,
                     told_stuck: false,
                     touched: 0,

@@ -14,10 +14,14 @@ use std::{
 
 use crate::{
     container,
+    episode::scene::Scene,
     record::{Ending, Episode, EpisodeState, Record, Timestamp},
     store::Damage,
 };
 
+pub mod file;
+pub mod html;
+pub mod perfetto;
 pub mod sources;
 pub mod text;
 
@@ -126,6 +130,8 @@ pub struct Source {
 pub struct Told {
     pub host: String,
     pub episode: Episode,
+    /// For its picture; none where nobody wants one of it.
+    pub scene: Option<Box<Scene>>,
 }
 
 /// One cause: how often it came, and what it cost.
@@ -148,6 +154,10 @@ pub struct Report {
     /// The best of the worst is on top, so that it can make room.
     worst: BinaryHeap<Reverse<Rank>>,
     kept: BTreeMap<u64, Told>,
+    /// Terminations that keep their scenes, at most: the worst.
+    pictures: usize,
+    /// As `worst`.
+    pictured: BinaryHeap<Reverse<Rank>>,
 }
 
 /// Wasted time, then the earlier, then the order of coming.
@@ -160,9 +170,17 @@ struct Rank {
 }
 
 impl Report {
+    /// One that keeps the scenes of so many.
+    pub fn picturing(pictures: usize) -> Self {
+        Self {
+            pictures,
+            ..Self::default()
+        }
+    }
+
     /// Takes a termination, if it is wanted. A later telling of the same one is
     /// another: what was stuck may have ended after all.
-    pub fn take(&mut self, wanted: &Wanted, host: &str, episode: Episode) {
+    pub fn take(&mut self, wanted: &Wanted, host: &str, episode: Episode, scene: Option<Scene>) {
         if !wanted.wants(&episode) {
             return;
         }
@@ -182,6 +200,7 @@ impl Report {
         let told = Told {
             host: host.to_owned(),
             episode,
+            scene: scene.filter(|_| self.pictures > 0).map(Box::new),
         };
         self.kept.insert(rank.number.0, told);
         self.worst.push(Reverse(rank));
@@ -189,6 +208,16 @@ impl Report {
             && let Some(Reverse(least)) = self.worst.pop()
         {
             self.kept.remove(&least.number.0);
+        }
+        if self.pictures == 0 {
+            return;
+        }
+        self.pictured.push(Reverse(rank));
+        if self.pictured.len() > self.pictures
+            && let Some(Reverse(least)) = self.pictured.pop()
+            && let Some(told) = self.kept.get_mut(&least.number.0)
+        {
+            told.scene = None;
         }
     }
 

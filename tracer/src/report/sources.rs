@@ -6,13 +6,14 @@
 
 use std::{
     collections::BTreeMap,
+    io,
     path::{Path, PathBuf},
 };
 
 use super::{Report, Source, Wanted};
 use crate::{
     diagnosis::Teller,
-    episode,
+    episode::{self, scene::Scene},
     record::{Episode, EpisodeState, Record, Start},
     store::{self, Reader},
 };
@@ -22,6 +23,36 @@ const GLANCE: usize = 2;
 
 /// Terminations remembered as stuck.
 const STUCK: usize = 1_024;
+
+/// What else is made of the records while they are read once.
+#[derive(Default)]
+pub struct Extra<'a> {
+    /// How many terminations are to keep what a picture needs.
+    pub pictures: usize,
+    /// Who sees every record, and every termination that is told.
+    pub passing: Option<&'a mut dyn Passing>,
+}
+
+/// Somebody whom records pass, in the order of the recording.
+pub trait Passing {
+    /// A recording begins that is no piece of the one before.
+    ///
+    /// # Errors
+    /// Those of its output.
+    fn begin(&mut self) -> io::Result<()>;
+
+    /// A record, but for `episode`.
+    ///
+    /// # Errors
+    /// Those of its output.
+    fn record(&mut self, record: &Record) -> io::Result<()>;
+
+    /// A termination that is wanted, at the latest when its recording ends.
+    ///
+    /// # Errors
+    /// Those of its output.
+    fn told(&mut self, episode: &Episode) -> io::Result<()>;
+}
 
 /// A file, and where it belongs.
 struct Piece {
@@ -35,12 +66,14 @@ struct Piece {
 ///
 /// # Errors
 /// When none of them holds a record. What is damaged, or cannot be read beside
-/// others that can, is no error: the report says so.
-pub fn read(paths: &[PathBuf], wanted: &Wanted) -> anyhow::Result<Report> {
+/// others that can, is no error: the report says so. Also those of who is passed.
+pub fn read<'a>(paths: &[PathBuf], wanted: &'a Wanted, extra: Extra<'a>) -> anyhow::Result<Report> {
     let mut telling = Telling {
         wanted,
-        report: Report::default(),
-        teller: Teller::new(),
+        report: Report::picturing(extra.pictures),
+        teller: teller(extra.pictures),
+        passing: extra.passing,
+        broken: false,
         stuck: BTreeMap::new(),
         told: Vec::new(),
         host: String::new(),
@@ -49,7 +82,7 @@ pub fn read(paths: &[PathBuf], wanted: &Wanted) -> anyhow::Result<Report> {
     for piece in ordered(paths) {
         // Without a `start` nobody knows what it belongs to.
         if piece.start.is_none() || piece.start != before {
-            telling.finish();
+            telling.finish()?;
         }
         let mut source = Source {
             name: piece.path.display().to_string(),
@@ -57,13 +90,13 @@ pub fn read(paths: &[PathBuf], wanted: &Wanted) -> anyhow::Result<Report> {
         };
         match read_one(&piece.path, &mut telling, &mut source) {
             Ok(()) => {}
-            Err(error) if paths.len() == 1 => return Err(error),
+            Err(error) if paths.len() == 1 || telling.broken => return Err(error),
             Err(error) => source.error = Some(format!("{error:#}")),
         }
         before = piece.start;
         telling.report.sources.push(source);
     }
-    telling.finish();
+    telling.finish()?;
     let report = telling.report;
     if report.sources.iter().all(|source| source.records == 0) {
         anyhow::bail!("none of the files holds a record of sigwhy's");
@@ -94,7 +127,7 @@ fn read_one(path: &Path, telling: &mut Telling<'_>, source: &mut Source) -> anyh
             Record::Stop(stop) => source.lost = lost_before + stop.lost,
             _ => {}
         }
-        telling.take(&record);
+        telling.take(&record)?;
     }
     source.damage = reader.damage();
     if let Some(error) = reader.error() {
@@ -117,46 +150,81 @@ struct Telling<'a> {
     wanted: &'a Wanted,
     report: Report,
     teller: Teller,
+    passing: Option<&'a mut dyn Passing>,
+    /// Who is passed could not take something: no other file will help.
+    broken: bool,
     /// Told as stuck, by id: it may be told once more when it has ended.
-    stuck: BTreeMap<String, Episode>,
+    stuck: BTreeMap<String, (Episode, Option<Scene>)>,
     told: Vec<Record>,
     /// Of the recording that is being read.
     host: String,
 }
 
 impl Telling<'_> {
-    fn take(&mut self, record: &Record) {
+    fn take(&mut self, record: &Record) -> anyhow::Result<()> {
         self.teller.take(record, &mut self.told);
         // With a new start comes what was left of the one before.
-        self.hand_over();
+        self.hand_over()?;
         if let Record::Start(start) = record {
             self.host.clone_from(&start.host);
         }
+        self.pass(|passing| passing.record(record))
     }
 
     /// What is left of a recording; the teller is as new.
-    fn finish(&mut self) {
+    fn finish(&mut self) -> anyhow::Result<()> {
         self.teller.end(&mut self.told);
-        self.hand_over();
-        self.teller = Teller::new();
-        for (_, episode) in std::mem::take(&mut self.stuck) {
-            self.report.take(self.wanted, &self.host, episode);
+        self.hand_over()?;
+        self.teller = teller(self.report.pictures);
+        for (_, (episode, scene)) in std::mem::take(&mut self.stuck) {
+            self.tell(episode, scene)?;
         }
         self.host.clear();
+        self.pass(|passing| passing.begin())
     }
 
-    fn hand_over(&mut self) {
-        for record in self.told.drain(..) {
+    fn hand_over(&mut self) -> anyhow::Result<()> {
+        for record in std::mem::take(&mut self.told) {
             let Record::Episode(episode) = record else {
                 continue;
             };
+            let scene = self.teller.take_scene(&episode.id);
             if episode.state == EpisodeState::Stuck && self.stuck.len() < STUCK {
-                self.stuck.insert(episode.id.clone(), *episode);
+                self.stuck.insert(episode.id.clone(), (*episode, scene));
             } else {
                 self.stuck.remove(&episode.id);
-                self.report.take(self.wanted, &self.host, *episode);
+                self.tell(*episode, scene)?;
             }
         }
+        Ok(())
+    }
+
+    fn tell(&mut self, episode: Episode, scene: Option<Scene>) -> anyhow::Result<()> {
+        if self.wanted.wants(&episode) {
+            self.pass(|passing| passing.told(&episode))?;
+        }
+        self.report.take(self.wanted, &self.host, episode, scene);
+        Ok(())
+    }
+
+    fn pass(
+        &mut self,
+        tell: impl FnOnce(&mut dyn Passing) -> io::Result<()>,
+    ) -> anyhow::Result<()> {
+        let Some(passing) = self.passing.as_deref_mut() else {
+            return Ok(());
+        };
+        tell(passing).map_err(|error| {
+            self.broken = true;
+            anyhow::Error::from(error).context("writing the trace")
+        })
+    }
+}
+
+fn teller(pictures: usize) -> Teller {
+    match pictures {
+        0 => Teller::new(),
+        _ => Teller::picturing(),
     }
 }
 

@@ -183,7 +183,8 @@ fn cells(told: &Told, zone: &TimeZone) -> [String; 7] {
     ]
 }
 
-fn end(episode: &Episode) -> String {
+/// How it ended: `killed (137)`.
+pub fn end(episode: &Episode) -> String {
     let code = episode
         .exit_code
         .map_or(String::new(), |code| format!(" ({code})"));
@@ -221,7 +222,7 @@ fn write_causes(report: &Report, color: bool, out: &mut impl io::Write) -> io::R
 }
 
 /// With its date, which a recording needs.
-fn time(ts: Timestamp, zone: &TimeZone) -> String {
+pub fn time(ts: Timestamp, zone: &TimeZone) -> String {
     let ns = i128::from(ts.0);
     match Instant::from_nanosecond(ns) {
         Ok(at) => at
@@ -232,7 +233,8 @@ fn time(ts: Timestamp, zone: &TimeZone) -> String {
     }
 }
 
-fn plural(count: u64, what: &str) -> String {
+/// `1 event`, `2 events`
+pub fn plural(count: u64, what: &str) -> String {
     let s = if count == 1 { "" } else { "s" };
     format!("{count} {what}{s}")
 }

@@ -21,7 +21,7 @@ mod tests;
 
 pub(crate) use columns::Paint;
 use columns::{Cell, Columns};
-pub use episode::verdict;
+pub use episode::{seconds, verdict};
 pub use session::{header, summary};
 
 use super::escape::terminal;
