@@ -9,6 +9,7 @@ mod cgroup;
 mod doctor;
 mod endings;
 mod errors;
+mod explain;
 mod filters;
 mod instructions;
 mod json;
