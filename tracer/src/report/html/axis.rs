@@ -112,8 +112,7 @@ impl Axis {
 
     /// Pixels below which events would lie on each other.
     pub fn least_width(&self) -> u32 {
-        let pixels = (self.length * UNIT).ceil() as u32;
-        pixels
+        (self.length * UNIT).ceil() as u32
     }
 
     /// First to last, in nanoseconds.

@@ -41,10 +41,7 @@ pub fn event(page: &mut Page, one: &Placed<'_>, rows: &Rows, axis: &Axis, id: &s
     page.tag("a")
         .attr("href", format_args!("#{id}e{}", one.row))
         .attr("data-row", format_args!("{id}e{}", one.row))
-        .attr(
-            "aria-label",
-            format_args!("{}. {}", one.number, &event.text),
-        )
+        .attr("aria-label", format_args!("{}. {}", one.number, event.text))
         .end();
     page.element("title", &event.text);
     let top = from.min(to);
