@@ -1,59 +1,81 @@
-//! The thread that reads runtimes' files, so that no event waits for a disk.
+//! The threads that find out names, so that no event waits for a disk or for
+//! a daemon: one reads runtimes' files, and one ([`super::ask`]) asks runtimes
+//! about what their files did not tell.
 //!
-//! It is asked what [`Registry`] wants to know, and its answers are taken in
-//! between two looks at the rings. Should it hang, on a file system that does,
-//! containers keep the names that the kernel's facts give them, and nothing
-//! else is late. It ends with the process.
+//! They are asked what [`Registry`] wants to know, and their answers are taken in
+//! between two looks at the rings. Should one hang, on a file system or on a
+//! socket that does, containers keep the names that are known, and nothing else
+//! is late. They end with the process.
 
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::ask::Asker;
 use super::boottime;
 use crate::container::{Answer, Question, Registry, Resolver, Root};
 
 /// How long the start waits for the names of what runs already.
 const FIRST_NAMES: Duration = Duration::from_millis(500);
 
-/// While an answer is awaited: how soon it is looked for.
-const LOOK_FOR_ANSWER: Duration = Duration::from_millis(5);
-
-/// The thread, from here.
+/// The threads, from here.
 pub struct Names {
     ask: Sender<Vec<Question>>,
     answers: Receiver<Vec<Answer>>,
-    /// Questions asked and not answered.
-    open: usize,
+    /// There are answers.
+    news: Arc<Notify>,
     /// When to see to it next; `None` while nothing is to be asked.
     at: Option<Instant>,
 }
 
 impl Names {
-    /// Starts the thread, which looks at everything that runs first.
+    /// Starts the threads. That of files looks at everything that runs first.
+    /// `asks`: whether there is to be one that asks runtimes' sockets.
     ///
     /// # Errors
     /// When there can be no thread.
-    pub fn start(controller: Option<&'static str>) -> anyhow::Result<Self> {
+    pub fn start(controller: Option<&'static str>, asks: bool) -> anyhow::Result<Self> {
         let (ask, questions) = channel::<Vec<Question>>();
         let (tell, answers) = channel();
+        let news = Arc::new(Notify::new());
+        let awake = news.clone();
+        let tell = move |answers| {
+            let told = tell.send(answers);
+            awake.notify_one();
+            told
+        };
+        let asker = match asks {
+            true => Some(Asker::start(tell.clone())?),
+            false => None,
+        };
         thread::Builder::new()
             .name("sigwhy-names".to_owned())
             .spawn(move || {
                 let mut resolver = Resolver::new(Root::new("/"), controller);
-                let mut told = tell.send(resolver.survey());
-                while let (Ok(()), Ok(questions)) = (&told, questions.recv()) {
-                    let answers = questions.iter().map(|one| resolver.resolve(one));
-                    told = tell.send(answers.collect());
+                let mut answers = resolver.survey();
+                loop {
+                    if let Some(asker) = &asker {
+                        asker.take(&answers);
+                    }
+                    if tell(answers).is_err() {
+                        return;
+                    }
+                    let Ok(questions) = questions.recv() else {
+                        return;
+                    };
+                    answers = questions.iter().map(|one| resolver.resolve(one)).collect();
                 }
             })
             .context("cannot start the thread that reads containers' names")?;
         Ok(Self {
             ask,
             answers,
-            open: 0,
+            news,
             at: None,
         })
     }
@@ -68,27 +90,28 @@ impl Names {
     /// Takes in what was answered, and asks what is to be asked.
     pub fn exchange(&mut self, registry: &mut Registry) {
         while let Ok(answers) = self.answers.try_recv() {
-            self.open = self.open.saturating_sub(answers.len());
             learn(registry, answers);
         }
         let now = boottime();
         if registry.next_want().is_some_and(|due| due <= now) {
             let questions = registry.wants(now);
-            self.open += questions.len();
-            if !questions.is_empty() && self.ask.send(questions).is_err() {
-                // The thread is gone, which only a bug of its own can do.
-                self.open = 0;
+            if !questions.is_empty() {
+                // Refused where the thread is gone, which only a bug of its own can do.
+                let _ = self.ask.send(questions);
             }
         }
         let due = registry.next_want().map(|due| due.saturating_sub(now));
-        let awaited = (self.open > 0).then_some(LOOK_FOR_ANSWER);
-        let wait = due.map(Duration::from_nanos).into_iter().chain(awaited);
-        self.at = wait.min().map(|wait| Instant::now() + wait);
+        self.at = due.map(|wait| Instant::now() + Duration::from_nanos(wait));
     }
 
     /// When to call [`Self::exchange`] if nothing else happens.
     pub fn at(&self) -> Option<Instant> {
         self.at
+    }
+
+    /// Waits for answers. Safe to cancel.
+    pub async fn news(&self) {
+        self.news.notified().await;
     }
 }
 

@@ -26,7 +26,7 @@ use clock::Clock;
 use entry::{Entry, State, is_same};
 pub use place::{Found, Place};
 
-mod clock;
+pub(super) mod clock;
 mod entry;
 mod place;
 #[cfg(test)]

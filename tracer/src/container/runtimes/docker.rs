@@ -103,7 +103,9 @@ fn identity(root: &Root, clue: &Clue, id: &str, at: &Path, config: Config) -> Id
         .flatten()
         .chain(config.args)
         .collect();
-    pod(&mut identity, &config.config.labels);
+    let labels = config.config.labels;
+    let label = |key: &str| some(labels.get(key)?.as_str().map(str::to_owned));
+    pod(&mut identity, label);
     // Who restarts fast leaves an old pid here for a moment: runc knows better.
     let state = Path::new("/run/docker/runtime-runc/moby").join(id);
     if let Some(state) = State::read(root, &state.join("state.json")) {
@@ -113,9 +115,9 @@ fn identity(root: &Root, clue: &Clue, id: &str, at: &Path, config: Config) -> Id
     identity
 }
 
-/// A pod of a kubelet that runs on docker (dockershim, cri-dockerd).
-fn pod(identity: &mut Identity, labels: &HashMap<String, serde_json::Value>) {
-    let label = |key: &str| some(labels.get(key)?.as_str().map(str::to_owned));
+/// A pod of a kubelet that runs on docker (dockershim, cri-dockerd), from the
+/// container's labels.
+pub fn pod(identity: &mut Identity, label: impl Fn(&str) -> Option<String>) {
     let Some(pod) = label("io.kubernetes.pod.name") else {
         return;
     };
