@@ -20,5 +20,6 @@ mod ps;
 mod record;
 mod run;
 mod rungs;
+mod sockets;
 mod story;
 mod text;

@@ -6,12 +6,12 @@
 //! a daemon hang, its containers keep the names that they have. It ends with the
 //! process.
 
-use std::sync::mpsc;
 use std::thread;
 
 use anyhow::Context as _;
 use tokio::sync::mpsc as queue;
 
+use super::names::{News, Tell};
 use crate::container::sockets::{self, Sockets, place};
 use crate::container::{Answer, Root, Verdict};
 
@@ -27,7 +27,7 @@ impl Asker {
     ///
     /// # Errors
     /// When there can be no thread.
-    pub fn start(tell: impl Fn(Vec<Answer>) -> Told + Send + 'static) -> anyhow::Result<Self> {
+    pub fn start(tell: Tell) -> anyhow::Result<Self> {
         let (ask, mut asked) = queue::channel::<Answer>(ROOM);
         let runtime = sockets::runtime().context("cannot set up asking runtimes' sockets")?;
         let work = async move {
@@ -36,7 +36,8 @@ impl Asker {
                 let Verdict::Container(identity) = &mut answer.verdict else {
                     continue;
                 };
-                if sockets.complete(identity).await && tell(vec![answer]).is_err() {
+                let is_known = sockets.complete(identity).await;
+                if is_known && tell.tell(News::Answers(vec![answer])).is_err() {
                     return;
                 }
             }
@@ -61,6 +62,3 @@ impl Asker {
         }
     }
 }
-
-/// Whether anybody still listens to answers.
-pub type Told = Result<(), mpsc::SendError<Vec<Answer>>>;

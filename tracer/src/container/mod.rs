@@ -4,8 +4,8 @@
 //! images and pods, and write them to files. This folder joins the two:
 //! [`shapes`] reads a cgroup's path (pure), [`runtimes`] read the runtimes'
 //! files, [`resolve`] asks both about one cgroup or namespace, [`sockets`] asks
-//! the runtimes themselves about what files did not tell, [`registry`] remembers
-//! the answers for the path of events (pure, never waits), [`role`] says who a
+//! the runtimes themselves about what files did not tell, [`renames`] notices
+//! when a name changes, [`registry`] remembers the answers for the path of events (pure, never waits), [`role`] says who a
 //! sender is in all this, and [`wanted`] which ones somebody asked for (both
 //! pure).
 //!
@@ -15,6 +15,7 @@
 pub mod cgroupfs;
 pub mod process;
 pub mod registry;
+pub mod renames;
 pub mod resolve;
 pub mod role;
 pub mod root;
@@ -27,10 +28,12 @@ pub mod wanted;
 pub(crate) mod fixtures;
 
 pub use registry::{Found, Place, Registry};
+pub use renames::{Renamed, Renames};
 pub use resolve::{Answer, Question, Resolver, Subject, Verdict};
 pub use root::Root;
 pub use wanted::{Called, Pattern, Wanted};
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tracer_common::globals::INIT_PID_NS_INUM;
@@ -88,6 +91,8 @@ pub struct Identity {
     /// The user whose runtime runs it, 0 being root: who else may say what it is
     /// called.
     pub owner: u32,
+    /// The file that its name is from, which is another one when the name is.
+    pub source: Option<PathBuf>,
     /// The container around it, innermost first, by its full id.
     pub outer: Option<String>,
     /// A runtime's own files were found. If not, this is only what its cgroup's
@@ -116,6 +121,7 @@ impl Identity {
             on_host: false,
             cgroup: None,
             owner: 0,
+            source: None,
             outer: None,
             complete: false,
         }
@@ -208,8 +214,9 @@ impl Identity {
             &self.outer,
         ];
         let texts = texts.into_iter().flatten().map(String::capacity);
+        let source = self.source.iter().map(PathBuf::capacity);
         let args = self.args.iter().map(|arg| arg.capacity() + 24);
-        texts.chain(args).sum()
+        texts.chain(args).chain(source).sum()
     }
 }
 

@@ -198,29 +198,30 @@ nonsense /docker.sock
 
     #[test]
     fn what_is_no_socket_or_anothers_is_not_asked() {
+        let me = nix::unistd::geteuid().as_raw();
+        let user = if me == 0 { 1000 } else { me };
         let tree = Tree::new();
         let root = tree.root();
         tree.file("/run/podman/podman.sock", "a file");
-        tree.directory("/run/user/1000");
-        let listen = |path: &str| UnixListener::bind(root.at(path)).expect("a socket");
-        let _docker = listen("/run/docker.sock");
-        let own = listen("/run/user/1000/docker.sock");
-        drop(own);
-        nix::unistd::chown(&root.at("/run/user/1000/docker.sock"), Some(1000.into()), None)
-            .expect("as root");
+        tree.directory(&format!("/run/user/{user}"));
+        let path = format!("/run/user/{user}/docker.sock");
+        let _users = UnixListener::bind(root.at(&path)).expect("a socket");
+        nix::unistd::chown(&root.at(&path), Some(user.into()), None).expect("its own, or root's");
         let found = |owner| -> Vec<(Runtime, u32)> {
             let all = find(&root, &[], owner);
             all.iter().map(|s| (s.runtime, s.uid)).collect()
         };
-        assert_eq!(found(Some(0)), [(Runtime::Docker, 0)]);
-        let both = [(Runtime::Docker, 0), (Runtime::Docker, 1000)];
-        assert_eq!(found(Some(1000)), both);
-        assert_eq!(found(None), both);
-        assert_eq!(found(Some(1001)), [(Runtime::Docker, 0)]);
-        // The same by two names is one.
+        assert_eq!(found(Some(0)), []);
+        assert_eq!(found(Some(user + 1)), []);
+        assert_eq!(found(Some(user)), [(Runtime::Docker, user)]);
+        assert_eq!(found(None), [(Runtime::Docker, user)]);
+        // The same by two names is one, but for another runtime.
         tree.directory("/var/run");
-        std::os::unix::fs::symlink("../../run/docker.sock", root.at("/var/run/docker.sock"))
-            .expect("a link");
-        assert_eq!(found(Some(0)), [(Runtime::Docker, 0)]);
+        for link in ["/var/run/docker.sock", "/run/docker.sock", "/run/crio/crio.sock"] {
+            tree.directory("/run/crio");
+            std::os::unix::fs::symlink(root.at(&path), root.at(link)).expect("a link");
+        }
+        let both = [(Runtime::Docker, user), (Runtime::CriO, user)];
+        assert_eq!(found(Some(user)), both);
     }
 }
