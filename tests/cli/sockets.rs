@@ -168,7 +168,10 @@ fn a_hung_socket_changes_no_events_latency() -> Outcome {
         without.len(),
     );
     // Far less than a socket is waited for.
-    assert!(hung < 2 * free + Duration::from_millis(2), "ratio {ratio:.2}");
+    assert!(
+        hung < 2 * free + Duration::from_millis(2),
+        "ratio {ratio:.2}"
+    );
     assert!(worst(&with) < slow(PATIENCE / 3), "{:?}", worst(&with));
     Ok(())
 }

@@ -20,9 +20,7 @@ use tokio::time::Instant;
 use super::ask::Asker;
 use super::boottime;
 use crate::container::sockets;
-use crate::container::{
-    Answer, Question, Registry, Renamed, Renames, Resolver, Root, Verdict,
-};
+use crate::container::{Answer, Question, Registry, Renamed, Renames, Resolver, Root, Verdict};
 
 /// How long the start waits for the names of what runs already.
 const FIRST_NAMES: Duration = Duration::from_millis(500);

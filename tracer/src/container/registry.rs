@@ -18,10 +18,10 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashSet, VecDeque};
 use std::sync::Arc;
 
-use super::renames::Renamed;
 use super::Identity;
 use super::cgroupfs::CgroupId;
 use super::process::ProcessId;
+use super::renames::Renamed;
 use super::resolve::{Answer, Question, Subject, Verdict};
 use clock::Clock;
 use entry::{Entry, State, is_same};

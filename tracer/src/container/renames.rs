@@ -51,9 +51,8 @@ impl Renames {
         let inotify = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC)?;
         // SAFETY: `AsyncFd` owns this descriptor for its whole life, and an `Inotify`
         // never exchanges the one it has.
-        let inotify = unsafe {
-            AsyncFd::register_with_interest(Notifier(inotify), Interest::READABLE)
-        };
+        let inotify =
+            unsafe { AsyncFd::register_with_interest(Notifier(inotify), Interest::READABLE) };
         Ok(Self {
             root,
             inotify: inotify.map_err(|error| error.into_parts().1)?,
@@ -69,7 +68,9 @@ impl Renames {
             return Vec::new();
         };
         let is_new = identity.owner == 0 && !self.watched.contains(file);
-        let directory = file.parent().filter(|_| is_new && self.watched.len() < MOST);
+        let directory = file
+            .parent()
+            .filter(|_| is_new && self.watched.len() < MOST);
         let Some(directory) = directory else {
             return Vec::new();
         };
@@ -181,7 +182,8 @@ mod tests {
         tree.file(&docker, &config("web"));
         let podman = "/var/lib/containers/storage/overlay-containers/containers.json";
         // CRI-O keeps its own there too.
-        let pods = format!(r#"{{"id":"{ID}","names":["k8s_x"],"metadata":"{{\"pod-name\":\"p\"}}"}}"#);
+        let pods =
+            format!(r#"{{"id":"{ID}","names":["k8s_x"],"metadata":"{{\"pod-name\":\"p\"}}"}}"#);
         let list = |name: &str| format!(r#"[{{"id":"{ID2}","names":["{name}"]}},{pods}]"#);
         tree.file(podman, &list("db"));
         let runtime = runtime().expect("a runtime");
@@ -190,7 +192,10 @@ mod tests {
             let of_docker = of(Runtime::Docker, &docker);
             assert_eq!(renames.watch(&of_docker), [renamed(ID, "web")]);
             assert_eq!(renames.watch(&of_docker), [], "it is watched");
-            assert_eq!(renames.watch(&of(Runtime::Podman, podman)), [renamed(ID2, "db")]);
+            assert_eq!(
+                renames.watch(&of(Runtime::Podman, podman)),
+                [renamed(ID2, "db")]
+            );
             let users = Identity {
                 owner: 1000,
                 ..of(Runtime::Podman, "/home/ann/containers.json")

@@ -12,8 +12,8 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::container::process::{self, ProcessId};
-use crate::container::{shapes, sockets};
 use crate::container::{Called, Identity, Kind, Question, Resolver, Root, Subject, Verdict};
+use crate::container::{shapes, sockets};
 use crate::decide::names;
 use crate::kernel::cgroup::v1_controller;
 use crate::record::Runtime;
@@ -113,9 +113,9 @@ pub fn asking(root: &Root, patience: Option<Duration>) -> Vec<Row> {
 
 /// Has runtimes asked about those that files did not name.
 fn ask(root: &Root, found: &mut [(Key, Option<Identity>, Vec<u32>)], patience: Duration) {
-    let poor = found.iter_mut().filter_map(|(_, identity, _)| {
-        identity.as_mut().filter(|identity| identity.is_poor())
-    });
+    let poor = found
+        .iter_mut()
+        .filter_map(|(_, identity, _)| identity.as_mut().filter(|identity| identity.is_poor()));
     let mut poor: Vec<&mut Identity> = poor.collect();
     let asked = poor.iter().map(|identity| (**identity).clone()).collect();
     let told = sockets::ask_all(root, asked, patience);

@@ -533,7 +533,11 @@ fn a_renamed_container_is_called_by_its_new_name_at_once() {
     };
     assert_eq!(rename("id-web", "web"), 0, "nothing new");
     assert_eq!(rename("id-nobody", "web"), 0);
-    assert_eq!(rename("id-web", "web-old"), 2, "the cgroup and the namespace");
+    assert_eq!(
+        rename("id-web", "web-old"),
+        2,
+        "the cgroup and the namespace"
+    );
     assert_eq!(name(registry.find(&at, 2)).as_deref(), Some("web-old"));
     assert_eq!(name(registry.find(&other, 2)).as_deref(), Some("db"));
     let known = registry.identity("id-web").and_then(|i| i.name.as_deref());

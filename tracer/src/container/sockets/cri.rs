@@ -110,8 +110,7 @@ pub(super) const SANDBOXES: &str = "/runtime.v1.RuntimeService/ListPodSandbox";
 /// When there is no answer, or none that can be read.
 pub async fn ask(socket: &Socket, owner: u32, id: &str) -> anyhow::Result<Option<Identity>> {
     let line = line::connect(&socket.path, owner).await?;
-    let (sender, connection) =
-        http2::handshake(TokioExecutor::new(), TokioIo::new(line)).await?;
+    let (sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(line)).await?;
     // Ends as this function does, whoever drops it.
     let mut driver = JoinSet::new();
     driver.spawn(async move { drop(connection.await) });
@@ -120,7 +119,9 @@ pub async fn ask(socket: &Socket, owner: u32, id: &str) -> anyhow::Result<Option
     let found: Containers = call(&mut rpc, CONTAINERS, id).await?;
     let found = found.containers.into_iter().find(|one| one.id == id);
     let sandbox = found.as_ref().map_or(id, |one| &one.pod_sandbox_id);
-    let is_whole = found.as_ref().is_some_and(|one| one.labels.contains_key(POD));
+    let is_whole = found
+        .as_ref()
+        .is_some_and(|one| one.labels.contains_key(POD));
     let pod = match sandbox {
         _ if is_whole => None,
         sandbox => {
@@ -189,8 +190,7 @@ struct Rpc(SendRequest<Body>);
 impl Service<Request<Body>> for Rpc {
     type Response = Response<Incoming>;
     type Error = hyper::Error;
-    type Future =
-        Pin<Box<dyn Future<Output = Result<Response<Incoming>, hyper::Error>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Incoming>, hyper::Error>> + Send>>;
 
     fn poll_ready(&mut self, context: &mut task::Context<'_>) -> Poll<Result<(), hyper::Error>> {
         self.0.poll_ready(context)

@@ -81,7 +81,10 @@ fn understand(socket: &Socket, said: ContainerInspectResponse) -> Identity {
     let mut told = Identity::new(socket.runtime);
     let config: ContainerConfig = said.config.unwrap_or_default();
     told.id = said.id;
-    let name = said.name.as_deref().map(|name| name.trim_start_matches('/'));
+    let name = said
+        .name
+        .as_deref()
+        .map(|name| name.trim_start_matches('/'));
     told.name = text(name.map(str::to_owned));
     told.image = text(config.image).or_else(|| text(said.image));
     let stop_signal = text(config.stop_signal);
@@ -106,8 +109,14 @@ mod tests {
     #[test]
     fn a_request_has_no_version() {
         let of = |text: &str| unversioned(&text.parse().expect("a URI")).to_string();
-        assert_eq!(of("http://localhost/v1.53/containers/a/json"), "/containers/a/json");
-        assert_eq!(of("http://localhost/containers/a/json"), "/containers/a/json");
+        assert_eq!(
+            of("http://localhost/v1.53/containers/a/json"),
+            "/containers/a/json"
+        );
+        assert_eq!(
+            of("http://localhost/containers/a/json"),
+            "/containers/a/json"
+        );
         assert_eq!(of("http://localhost/_ping"), "/_ping");
     }
 }

@@ -108,7 +108,10 @@ impl Sockets {
                     self.resting.remove(&key_of(&socket));
                     let Some(told) = told else { continue };
                     self.fill(identity, &told);
-                    self.answers.insert(key, (Instant::now(), told));
+                    // One without a process is only being made.
+                    if told.init_pid.is_some() || is_cri(socket.runtime) {
+                        self.answers.insert(key, (Instant::now(), told));
+                    }
                     return true;
                 }
                 Ok(Err(_)) | Err(_) => self.rest(&socket),
@@ -196,11 +199,15 @@ fn whom(identity: &Identity) -> &'static [Runtime] {
 /// What the daemon behind a socket says of a container. `None` if it knows none
 /// of that id.
 async fn ask(socket: &Socket, owner: u32, id: &str) -> anyhow::Result<Option<Identity>> {
-    let told = match socket.runtime {
-        Runtime::Containerd | Runtime::CriO => cri::ask(socket, owner, id).await?,
-        _ => docker::ask(socket, owner, id).await?,
+    let told = match is_cri(socket.runtime) {
+        true => cri::ask(socket, owner, id).await?,
+        false => docker::ask(socket, owner, id).await?,
     };
     Ok(told.filter(|told| told.id.as_deref() == Some(id)))
+}
+
+fn is_cri(runtime: Runtime) -> bool {
+    matches!(runtime, Runtime::Containerd | Runtime::CriO)
 }
 
 /// A text that is there, is not empty and can be a name.

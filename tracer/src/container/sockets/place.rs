@@ -30,7 +30,10 @@ const PLACES: [(Runtime, &str); 8] = [
     (Runtime::Containerd, "/run/containerd/containerd.sock"),
     (Runtime::Containerd, "/run/k3s/containerd/containerd.sock"),
     (Runtime::Containerd, "/run/k0s/containerd.sock"),
-    (Runtime::Containerd, "/var/snap/microk8s/common/run/containerd.sock"),
+    (
+        Runtime::Containerd,
+        "/var/snap/microk8s/common/run/containerd.sock",
+    ),
     (Runtime::CriO, "/run/crio/crio.sock"),
 ];
 
@@ -168,7 +171,10 @@ nonsense /docker.sock
         assert_eq!(
             parse_unix(text),
             [
-                (Runtime::Containerd, "/run/k3s/containerd/containerd.sock".into()),
+                (
+                    Runtime::Containerd,
+                    "/run/k3s/containerd/containerd.sock".into()
+                ),
                 (Runtime::Docker, "/home/a b/docker.sock".into()),
             ]
         );
@@ -217,7 +223,11 @@ nonsense /docker.sock
         assert_eq!(found(None), [(Runtime::Docker, user)]);
         // The same by two names is one, but for another runtime.
         tree.directory("/var/run");
-        for link in ["/var/run/docker.sock", "/run/docker.sock", "/run/crio/crio.sock"] {
+        for link in [
+            "/var/run/docker.sock",
+            "/run/docker.sock",
+            "/run/crio/crio.sock",
+        ] {
             tree.directory("/run/crio");
             std::os::unix::fs::symlink(root.at(&path), root.at(link)).expect("a link");
         }

@@ -42,7 +42,12 @@ fn inspected(pid: u32) -> Vec<(String, String)> {
 #[test]
 fn docker_says_what_its_files_did_not() {
     let tree = Tree::new();
-    tree.process(&Process::init(77, "app", 4_026_532_180, &format!("/docker/{ID}")));
+    tree.process(&Process::init(
+        77,
+        "app",
+        4_026_532_180,
+        &format!("/docker/{ID}"),
+    ));
     let fake = Fake::start(&tree, DOCKER, Manner::Docker(inspected(77)));
     let mut sockets = Sockets::new(tree.root(), Vec::new());
     let mut identity = poor(Runtime::Docker, ID);
@@ -50,23 +55,41 @@ fn docker_says_what_its_files_did_not() {
     assert!(identity.is_poor());
     assert!(ask(&mut sockets, &mut identity).0);
     assert_eq!(identity.name.as_deref(), Some("web"));
-    assert_eq!(identity.image.as_deref(), Some("known:1"), "what was known stays");
-    assert_eq!((identity.stop_signal, identity.stop_timeout), (Some(3), Some(7)));
+    assert_eq!(
+        identity.image.as_deref(),
+        Some("known:1"),
+        "what was known stays"
+    );
+    assert_eq!(
+        (identity.stop_signal, identity.stop_timeout),
+        (Some(3), Some(7))
+    );
     assert_eq!(identity.args, ["/bin/app", "-x"]);
-    assert_eq!((identity.init_pid, identity.pid_ns), (Some(77), Some(4_026_532_180)));
+    assert_eq!(
+        (identity.init_pid, identity.pid_ns),
+        (Some(77), Some(4_026_532_180))
+    );
     assert!(identity.complete && !identity.is_poor());
     assert_eq!(fake.asked(), [format!("/containers/{ID}/json")]);
 
     // Another cgroup of the same is answered from memory.
     let mut again = poor(Runtime::Docker, ID);
     assert!(ask(&mut sockets, &mut again).0);
-    assert_eq!((again.name.as_deref(), fake.connections()), (Some("web"), 1));
+    assert_eq!(
+        (again.name.as_deref(), fake.connections()),
+        (Some("web"), 1)
+    );
 }
 
 #[test]
 fn a_pid_is_believed_if_the_kernel_agrees() {
     let tree = Tree::new();
-    tree.process(&Process::init(77, "sshd", 4_026_531_836, "/system.slice/ssh.service"));
+    tree.process(&Process::init(
+        77,
+        "sshd",
+        4_026_531_836,
+        "/system.slice/ssh.service",
+    ));
     Fake::start(&tree, DOCKER, Manner::Docker(inspected(77)));
     let mut sockets = Sockets::new(tree.root(), Vec::new());
     let mut identity = poor(Runtime::Docker, ID);
@@ -148,7 +171,11 @@ fn a_hundred_megabytes_are_not_read() {
         assert!(!told && took < PATIENCE + AT_ONCE, "{took:?}");
     }
     // The limit, and what the kernel holds for a reader.
-    assert!(fake.written() < line::LIMIT + (1 << 20), "{}", fake.written());
+    assert!(
+        fake.written() < line::LIMIT + (1 << 20),
+        "{}",
+        fake.written()
+    );
 }
 
 #[test]
@@ -159,7 +186,9 @@ fn nobody_there_takes_no_time() {
     assert!(!told && took < AT_ONCE, "{took:?}");
     // Left behind by a daemon that is gone.
     tree.directory("/run");
-    drop(std::os::unix::net::UnixListener::bind(tree.root().at(DOCKER)));
+    drop(std::os::unix::net::UnixListener::bind(
+        tree.root().at(DOCKER),
+    ));
     let (told, took) = ask(&mut sockets, &mut poor(Runtime::Docker, ID));
     assert!(!told && took < AT_ONCE, "{took:?}");
 }
@@ -224,7 +253,10 @@ fn the_cri_tells_of_containers_and_pods() {
 
     let mut sandbox = poor(Runtime::Containerd, ID2);
     assert!(ask(&mut sockets, &mut sandbox).0);
-    assert_eq!((sandbox.kind, sandbox.name.as_deref()), (Kind::Sandbox, None));
+    assert_eq!(
+        (sandbox.kind, sandbox.name.as_deref()),
+        (Kind::Sandbox, None)
+    );
     assert_eq!(sandbox.label().as_deref(), Some("web-0 (pause)"));
     assert!(!sandbox.is_poor());
 
@@ -257,9 +289,17 @@ fn a_list_waits_no_longer_than_it_may() {
     let asked = vec![poor(Runtime::Containerd, ID2), poor(Runtime::Docker, ID)];
     let begun = std::time::Instant::now();
     let told = ask_all(&tree.root(), asked.clone(), PATIENCE);
-    assert!(begun.elapsed() < PATIENCE + AT_ONCE, "{:?}", begun.elapsed());
+    assert!(
+        begun.elapsed() < PATIENCE + AT_ONCE,
+        "{:?}",
+        begun.elapsed()
+    );
     assert_eq!(told[0], asked[0]);
-    assert_eq!(told[1].name.as_deref(), Some("web"), "not behind the hung one");
+    assert_eq!(
+        told[1].name.as_deref(),
+        Some("web"),
+        "not behind the hung one"
+    );
 }
 
 #[test]
