@@ -121,14 +121,16 @@ fn latencies(daemon: &Daemon, args: &[&str]) -> anyhow::Result<Vec<Duration>> {
     let live = daemon.live(args)?;
     // It comes while sigwhy runs, and is asked about from here on.
     let made = Made::new("sock-lat")?;
+    let target = made.inside.pid();
     let mut all = Vec::new();
     let end = Instant::now() + PATIENCE;
     while Instant::now() < end {
         let begun = Instant::now();
-        made.host.kill(made.inside.pid(), SIGUSR2)?;
+        made.host.kill(target, SIGUSR2)?;
         let seen = Cell::new(0);
         live.record(|record| {
-            let is_one = record["type"] == "signal" && is_of(record, &made.id);
+            // By whatever name it has by then.
+            let is_one = record["type"] == "signal" && record["target"]["pid"] == target;
             seen.set(seen.get() + usize::from(is_one));
             seen.get() == all.len() + 1
         })?;
