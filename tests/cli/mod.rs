@@ -22,5 +22,6 @@ mod record;
 mod report_page;
 mod run;
 mod rungs;
+mod sockets;
 mod story;
 mod text;

@@ -22,6 +22,7 @@ mod pods;
 mod said;
 #[path = "../harness/slow.rs"]
 mod slow;
+mod sockets;
 mod verdicts;
 
 type Outcome = anyhow::Result<()>;

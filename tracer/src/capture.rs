@@ -7,6 +7,7 @@
 //!
 //! Not here: what a fact means ([`crate::decide`]), and who wants to see it.
 
+mod ask;
 mod batch;
 mod clock;
 mod foresight;
@@ -134,7 +135,7 @@ impl Session {
                 .map(|text| text.trim().to_owned())
         };
         let names = if options.names {
-            let mut names = Names::start(v1.map(|(controller, _)| controller))?;
+            let mut names = Names::start(v1.map(|(controller, _)| controller), options.sockets)?;
             names.first(assembler.registry());
             Some(names)
         } else {
@@ -229,10 +230,17 @@ impl Session {
                 None => std::future::pending().await,
             }
         };
+        let news = async {
+            match &self.names {
+                Some(names) => names.news().await,
+                None => std::future::pending().await,
+            }
+        };
         let mut guard = tokio::select! {
             guard = self.matters.readable() => guard?,
             guard = self.rest.readable() => guard?,
             () = timer => return Ok(()),
+            () = news => return Ok(()),
         };
         guard.clear_ready();
         self.woken = true;

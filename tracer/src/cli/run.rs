@@ -70,6 +70,9 @@ pub struct Args {
     #[command(flatten)]
     pub which: super::which::Which,
 
+    #[command(flatten)]
+    pub asking: super::which::Asking,
+
     /// How to tell: with json, `episode` records on stdout, and the command's
     /// output goes to stderr.
     #[arg(short, long, value_enum, default_value_t = Format::Text)]
@@ -152,6 +155,7 @@ async fn trace(args: &Args) -> anyhow::Result<ExitCode> {
     let options = load::Options {
         signal_set: SIGNALS,
         forced: args.attach.forced.clone(),
+        sockets: args.asking.may(),
         ..load::Options::default()
     };
     let (mut session, start) = Session::start(&options, false, Vec::new())?;

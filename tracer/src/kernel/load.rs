@@ -50,6 +50,8 @@ pub struct Options {
     pub ring_bytes: u32,
     /// Call containers by the names that runtimes have for them.
     pub names: bool,
+    /// Of those that runtimes' files do not tell, ask the runtimes.
+    pub sockets: bool,
 }
 
 impl Default for Options {
@@ -63,6 +65,7 @@ impl Default for Options {
             kernel_log: false,
             ring_bytes: RING_REST_BYTES,
             names: true,
+            sockets: false,
         }
     }
 }

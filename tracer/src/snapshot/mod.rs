@@ -1,17 +1,19 @@
-//! The machine as it is now, from `/proc` and the runtimes' files: which
-//! containers run, and what would become of the signal that stops them.
+//! The machine as it is now, from `/proc` and the runtimes' files, and from the
+//! runtimes where files do not tell: which containers run, and what would become
+//! of the signal that stops them.
 //!
-//! No BPF and no daemon: what was not there at the moment of reading is not
+//! No BPF: what was not there at the moment of reading is not
 //! seen. A list of processes is never of one moment; what ends on the way is
 //! left out.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::Serialize;
 
 use crate::container::process::{self, ProcessId};
-use crate::container::shapes;
 use crate::container::{Called, Identity, Kind, Question, Resolver, Root, Subject, Verdict};
+use crate::container::{shapes, sockets};
 use crate::decide::names;
 use crate::kernel::cgroup::v1_controller;
 use crate::record::Runtime;
@@ -70,8 +72,15 @@ struct Key {
     pid_ns: u32,
 }
 
-/// Everything that runs in a container or in a PID namespace of its own, by name.
+/// Everything that runs in a container or in a PID namespace of its own, by name,
+/// from files alone.
 pub fn containers(root: &Root) -> Vec<Row> {
+    asking(root, None)
+}
+
+/// The same. What files did not tell is asked of the runtimes, which have so long
+/// to answer in all; `None` is not at all.
+pub fn asking(root: &Root, patience: Option<Duration>) -> Vec<Row> {
     let table = root.text("/proc/cgroups").unwrap_or_default();
     let controller = v1_controller(&table);
     let host = process::host_ns(root);
@@ -84,19 +93,35 @@ pub fn containers(root: &Root) -> Vec<Row> {
     }
     let mut resolver = Resolver::new(root.clone(), controller);
     let inits: BTreeMap<u32, ProcessId> = resolver.inits().into_iter().collect();
-    let found: Vec<(Key, Option<Identity>, Vec<u32>)> = groups
+    let mut found: Vec<(Key, Option<Identity>, Vec<u32>)> = groups
         .into_iter()
         .map(|(key, pids)| {
             let identity = identify(&mut resolver, &key, &pids, inits.get(&key.pid_ns));
             (key, identity, pids)
         })
         .collect();
+    if let Some(patience) = patience {
+        ask(root, &mut found, patience);
+    }
     let mut rows: Vec<Row> = merged(found)
         .into_iter()
         .map(|(key, identity, pids)| row(root, &key, identity, &pids, &inits, host))
         .collect();
     rows.sort_by(|a, b| (&a.name, &a.id, a.pid_ns).cmp(&(&b.name, &b.id, b.pid_ns)));
     rows
+}
+
+/// Has runtimes asked about those that files did not name.
+fn ask(root: &Root, found: &mut [(Key, Option<Identity>, Vec<u32>)], patience: Duration) {
+    let poor = found
+        .iter_mut()
+        .filter_map(|(_, identity, _)| identity.as_mut().filter(|identity| identity.is_poor()));
+    let mut poor: Vec<&mut Identity> = poor.collect();
+    let asked = poor.iter().map(|identity| (**identity).clone()).collect();
+    let told = sockets::ask_all(root, asked, patience);
+    for (identity, told) in poor.iter_mut().zip(told) {
+        **identity = told;
+    }
 }
 
 /// Where a process belongs; `None` for one of the host, and for a zombie.

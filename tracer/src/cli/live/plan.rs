@@ -93,6 +93,7 @@ impl Plan {
                 kernel_log: trace.kernel_log,
                 ring_bytes: trace.buffer.next_power_of_two() << 20,
                 names: !trace.no_names,
+                sockets: trace.asking.may(),
             },
             named: Named {
                 targets: if is_named {
