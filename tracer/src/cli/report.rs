@@ -12,6 +12,7 @@ use clap::ValueEnum;
 use crate::{
     decide::names,
     diagnosis::catalogue,
+    import,
     output::{
         color::{Color, Variables},
         escape::terminal,
@@ -31,6 +32,16 @@ pub struct Args {
     /// Recordings; - is standard input.
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
+
+    /// The files are what another tracer printed (docs/import.md): perf-script,
+    /// ftrace (also trace-cmd report), or bpftrace. Fewer reasons are known then.
+    #[arg(long, value_enum, value_name = "TRACER")]
+    pub from: Option<import::Format>,
+
+    /// With --from: when the clock of the text was 0, which gives its times a date:
+    /// most often when the machine was started (uptime -s).
+    #[arg(long, value_name = "TIME", requires = "from", value_parser = parse_time)]
+    pub boot: Option<Timestamp>,
 
     #[command(flatten)]
     pub which: super::which::Which,
@@ -96,7 +107,11 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         signals: args.signal.clone(),
         ungraceful: args.ungraceful,
     };
-    let report = report::sources::read(&args.files, &wanted)?;
+    let from = args.from.map(|format| import::Options {
+        format,
+        boot: args.boot,
+    });
+    let report = report::sources::read(&args.files, &wanted, from)?;
     if args.format == Format::Json {
         for source in &report.sources {
             for note in report::text::notes(source) {

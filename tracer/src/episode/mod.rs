@@ -13,7 +13,7 @@
 
 use std::collections::HashMap;
 
-use crate::record::{ContainerRef, Process, Record, When};
+use crate::record::{ContainerRef, Preroll, Process, Record, When};
 
 mod entry;
 mod events;
@@ -82,8 +82,12 @@ pub struct Episodes {
     touches: u64,
     lost: u64,
     watched_from: Option<u64>,
+    /// The begin of what comes of this container was forgotten by a flight recorder.
+    partial: Option<ContainerRef>,
     /// Filters hide a part of what episodes are made of.
     is_narrowed: bool,
+    /// Nobody knows what is in a container: whoever is asked to end counts as one.
+    is_imported: bool,
     sees_zap: bool,
 }
 
@@ -105,7 +109,9 @@ impl Episodes {
             touches: 0,
             lost: 0,
             watched_from: None,
+            partial: None,
             is_narrowed: false,
+            is_imported: false,
             sees_zap: true,
         }
     }
@@ -119,6 +125,7 @@ impl Episodes {
                 *self = Self::new();
                 self.watched_from = Some(start.when.mono_ns);
                 self.is_narrowed = start.filters.iter().any(|filter| narrows(filter));
+                self.is_imported = start.imported.is_some();
                 self.sees_zap = start.hooks.get("zap").is_none_or(Option::is_some);
             }
             Record::Loss(loss) => {
@@ -134,8 +141,25 @@ impl Episodes {
             Record::Deliver(r) => self.deliver(r),
             Record::Exit(r) => self.exit(r),
             Record::Zap(r) => self.zap(r),
+            Record::Preroll(r) => self.preroll(r),
             Record::Episode(_) | Record::Stop(_) => {}
         }
+    }
+
+    /// Records are missing before this time: what is under way may lack a part, and of
+    /// what begins then nobody knows what came before.
+    pub fn gap(&mut self, mono_ns: u64) {
+        for entry in self.entries.values_mut() {
+            entry.story.lossy = true;
+        }
+        self.watched_from = Some(mono_ns);
+    }
+
+    /// What comes next is older than what came before: the stream's time goes back.
+    fn preroll(&mut self, r: &Preroll) {
+        self.now = r.since.mono_ns;
+        self.watched_from = Some(r.since.mono_ns);
+        self.partial = r.container.clone().filter(|_| !r.whole);
     }
 
     /// The stream's time is this, whether or not a record says so.
@@ -258,13 +282,20 @@ impl Episodes {
             if let Some(id) = container.and_then(|c| c.id.clone()).filter(|_| !is_init) {
                 self.by_container.insert(id, key);
             }
-            let story = Story::new(
+            let mut story = Story::new(
                 main.clone(),
                 is_init,
                 container.cloned(),
                 when,
                 self.watched_from,
             );
+            story.lossy = self
+                .partial
+                .as_ref()
+                .zip(container)
+                .is_some_and(|(partial, own)| {
+                    (&partial.id, partial.pid_ns) == (&own.id, own.pid_ns)
+                });
             self.entries.insert(
                 key,
                 Entry {

@@ -276,6 +276,8 @@ pub fn start() -> Start {
         host: "node-1".to_owned(),
         boot_id: Some("7d2f6c50-0000-4000-8000-000000000000".to_owned()),
         clock_offset_ns: 1_795_353_841_542_098_766,
+        flight_recorder: None,
+        imported: None,
     }
 }
 
