@@ -10,6 +10,8 @@ mod doctor;
 mod endings;
 mod errors;
 mod filters;
+mod flight;
+mod import;
 mod instructions;
 mod json;
 mod latency;

@@ -289,13 +289,12 @@ impl Episodes {
                 when,
                 self.watched_from,
             );
-            story.lossy = self
-                .partial
-                .as_ref()
-                .zip(container)
-                .is_some_and(|(partial, own)| {
-                    (&partial.id, partial.pid_ns) == (&own.id, own.pid_ns)
-                });
+            let is_partial = |(partial, own): (&ContainerRef, &ContainerRef)| {
+                (&partial.id, partial.pid_ns) == (&own.id, own.pid_ns)
+            };
+            // Another tracer does not say when it lost something.
+            story.lossy = (self.is_imported && self.lost > 0)
+                || self.partial.as_ref().zip(container).is_some_and(is_partial);
             self.entries.insert(
                 key,
                 Entry {

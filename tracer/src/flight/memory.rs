@@ -14,8 +14,10 @@ use crate::{
     record::{Container, ContainerRef, Process, Record, Timestamp, When},
 };
 
-/// Bytes of lines that are compressed together.
+/// Bytes of lines that are compressed together: at most, and, where so many
+/// containers share the memory that their open chunks would take half of it, at least.
 const CHUNK: usize = 32 << 10;
+const LEAST_CHUNK: usize = 4 << 10;
 
 /// zstd's level.
 const LEVEL: i32 = 1;
@@ -222,6 +224,7 @@ impl Memory {
         let when = record.when();
         self.age(when.mono_ns);
         let began = self.began;
+        let chunk = (self.limit / (2 * (self.groups.len() + 1))).clamp(LEAST_CHUNK, CHUNK);
         let group = self.groups.entry(key.clone()).or_insert_with(|| {
             self.takes += PER_GROUP;
             Group::new(began)
@@ -233,7 +236,7 @@ impl Memory {
             group.container = Some(container.clone());
         }
         let had = group.open.capacity();
-        if group.open.len() + line.len() > CHUNK && !group.open.is_empty() {
+        if group.open.len() + line.len() > chunk && !group.open.is_empty() {
             let bytes = self.compressor.compress(&group.open)?.into_boxed_slice();
             group.takes += bytes.len() + PER_CHUNK;
             group.full.push_back(Chunk {
@@ -243,6 +246,7 @@ impl Memory {
                 last: group.last,
             });
             group.open.clear();
+            group.open.shrink_to(chunk);
         }
         group.open.extend_from_slice(line);
         group.open_records += 1;

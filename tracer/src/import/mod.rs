@@ -35,6 +35,9 @@ const EVENTS: usize = 4_000_000;
 /// Longer lines are cut: no tracer writes such.
 const LINE: u64 = 64 << 10;
 
+/// Lines that are looked at to find whose text it is instead.
+const GLANCE: u64 = 1_000;
+
 /// Lines that a name with line feeds can make of one.
 const PIECES: usize = 16;
 
@@ -226,8 +229,14 @@ impl Reading {
             Line::Bad => self.bad(self.number),
             Line::Other => {
                 let says = line.iter().any(|b| !b.is_ascii_whitespace()) && !line.starts_with(b"#");
-                if says && self.first_other.is_none() {
-                    self.first_other = Some((self.number, Format::of(line)));
+                let is_open = |first: &Option<(u64, Option<Format>)>| {
+                    first.is_none_or(|(_, format)| format.is_none())
+                };
+                if says && self.number <= GLANCE && is_open(&self.first_other) {
+                    let format = Format::of(line);
+                    if format.is_some() || self.first_other.is_none() {
+                        self.first_other = Some((self.number, format));
+                    }
                 }
             }
         }

@@ -281,6 +281,19 @@ pub fn start() -> Start {
     }
 }
 
+pub fn preroll() -> Preroll {
+    Preroll {
+        when: when(9),
+        occasion: "episode".into(),
+        episode: Some("31150-2000000000000-2345678000000".to_owned()),
+        container: Some(lab()),
+        since: when(1),
+        records: 23,
+        forgotten: 4,
+        whole: false,
+    }
+}
+
 pub fn stop() -> Stop {
     let tally = |container: Option<&str>, outcomes: &[(&str, u64)]| Tally {
         container: container.map(str::to_owned),
@@ -371,6 +384,7 @@ pub fn all() -> Vec<Record> {
         Record::Loss(loss()),
         Record::Start(Box::new(start())),
         Record::Stop(Box::new(stop())),
+        Record::Preroll(Box::new(preroll())),
     ]);
     records
 }

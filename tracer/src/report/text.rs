@@ -8,6 +8,7 @@ use jiff::{Timestamp as Instant, tz::TimeZone};
 use super::{Report, Source, Told, wasted};
 use crate::{
     diagnosis::catalogue,
+    episode::words::process,
     import,
     output::{
         escape::terminal,
@@ -247,7 +248,10 @@ fn cells(told: &Told, zone: &TimeZone) -> [String; 7] {
         wasted,
         time(episode.began.ts, zone),
         terminal(&told.host).into_owned(),
-        words::container(episode.container.as_deref()),
+        match &episode.container {
+            Some(container) => words::container(Some(container)),
+            None => terminal(&process(&episode.init)).into_owned(),
+        },
         stop,
         end(episode),
         cause,
