@@ -137,6 +137,12 @@ fn the_same_stop_in_every_format() {
 }
 
 #[test]
+fn the_page_has_the_script() {
+    let page = include_str!("../../../docs/import.md");
+    assert!(page.contains(include_str!("../../../docs/signals.bt")));
+}
+
+#[test]
 fn each_format_is_recognised() {
     for (format, text) in STOPS {
         let found = text.lines().find_map(|line| Format::of(line.as_bytes()));

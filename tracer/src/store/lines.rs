@@ -201,7 +201,10 @@ impl<R: Read> Lines<R> {
         block: &mut Vec<u8>,
     ) -> io::Result<State<Ahead<R>>> {
         if error.kind() == io::ErrorKind::Interrupted || error.raw_os_error().is_some() {
-            return Err(io::Error::new(error.kind(), error.to_string()));
+            return Err(match error.raw_os_error() {
+                Some(code) => io::Error::from_raw_os_error(code),
+                None => io::Error::new(error.kind(), error.to_string()),
+            });
         }
         // A line that is cut does not go on in the next frame.
         let whole = block

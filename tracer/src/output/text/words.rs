@@ -257,10 +257,15 @@ pub fn preroll(r: &Preroll, zone: &TimeZone) -> String {
         (false, 0) => ", which do not reach back to its begin".to_owned(),
         (false, n) => format!(", which do not reach back to its begin: {n} had no room in memory"),
     };
+    let why = match &*r.occasion {
+        "episode" => "its termination",
+        "loss" => "a loss of events",
+        "request" => "a request",
+        other => &terminal(other),
+    };
     format!(
-        "flight recorder: {records} of {of} since {}, written out for {}{lacks}",
-        time(r.since.ts, zone),
-        terminal(&r.occasion)
+        "flight recorder: {records} of {of} since {}, written out for {why}{lacks}",
+        time(r.since.ts, zone)
     )
 }
 
