@@ -370,6 +370,60 @@ fn a_graceful_end_is_one() {
 }
 
 #[test]
+fn a_handler_that_does_not_exit_is_known_by_the_delivery() {
+    let text = [
+        generate("runc", 7, 1, 15, ("app", 8), 0),
+        line(
+            "app",
+            8,
+            50,
+            "signal:signal_deliver: sig=15 errno=0 code=0 sa_handler=55d0c0 sa_flags=4000000",
+        ),
+        generate("runc", 7, 900_000, 9, ("app", 8), 0),
+        line(
+            "app",
+            8,
+            900_100,
+            "sched:sched_process_exit: comm=app pid=8 prio=120",
+        ),
+        line(
+            "app",
+            8,
+            900_200,
+            "signal:signal_generate: sig=17 errno=0 code=2 comm=shim pid=6 grp=1 res=0",
+        ),
+    ];
+    let told = episodes(&perf(text.concat()));
+    let ids: Vec<_> = told[0].diagnoses.iter().map(|d| &*d.id).collect();
+    assert_eq!(ids, ["HANDLER_NO_EXIT", "GRACE_EXPIRED_KILL"]);
+}
+
+#[test]
+fn a_sigkill_that_was_dropped_was_for_an_init() {
+    let zap = "signal:signal_generate: sig=9 errno=0 code=128 comm=child pid=9 grp=1 res=0";
+    let text = [
+        generate("sh", 9, 1, 9, ("app", 8), 1),
+        line(
+            "app",
+            8,
+            500,
+            "sched:sched_process_exit: comm=app pid=8 prio=120",
+        ),
+        line("app", 8, 600, zap),
+        line(
+            "app",
+            8,
+            950,
+            "signal:signal_generate: sig=17 errno=0 code=1 comm=shim pid=6 grp=1 res=0",
+        ),
+    ];
+    let told = episodes(&perf(text.concat()));
+    let ids: Vec<_> = told[0].diagnoses.iter().map(|d| &*d.id).collect();
+    assert_eq!(ids, ["KILL9_FROM_INSIDE"]);
+    assert_eq!(told[0].ending, Ending::Exited);
+}
+
+#[test]
 fn no_damage_is_more_than_lines_that_cannot_be_read() {
     let mut dice = Dice(0xbad);
     for (format, text) in STOPS {
