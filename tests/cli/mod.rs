@@ -11,6 +11,8 @@ mod endings;
 mod errors;
 mod explain;
 mod filters;
+mod flight;
+mod import;
 mod instructions;
 mod json;
 mod latency;

@@ -170,6 +170,8 @@ impl Session {
             host: read("/proc/sys/kernel/hostname").unwrap_or_default(),
             boot_id: read("/proc/sys/kernel/random/boot_id"),
             clock_offset_ns,
+            flight_recorder: None,
+            imported: None,
         };
         let mut session = Self {
             matters: loaded.matters.wakeups()?,

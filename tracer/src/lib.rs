@@ -3,7 +3,8 @@
 //! Data flows one way, and no import runs back:
 //! kernel facts ([`kernel`]) -> [`decode`] -> [`decide`] -> [`record`] ->
 //! [`assemble`] (facts in, records out) -> [`episode`] (one termination, told
-//! whole) -> [`diagnosis`] (what was wrong with it) -> [`output`]. [`capture`] is the loop
+//! whole) -> [`diagnosis`] (what was wrong with it) -> [`output`]. [`flight`] stands before
+//! an output and lets through what is worth it; [`import`] makes records of other tracers' text. [`capture`] is the loop
 //! that drives it live. [`container`] knows what containers are called, and
 //! [`snapshot`] what runs now. [`cli`] holds one file per subcommand; [`lab`]
 //! makes the demonstration containers; [`explain`] asks the model about signals that nobody
@@ -19,6 +20,8 @@ pub mod diagnosis;
 pub mod doctor;
 pub mod episode;
 pub mod explain;
+pub mod flight;
+pub mod import;
 pub mod kernel;
 pub mod lab;
 pub mod output;

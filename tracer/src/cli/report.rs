@@ -12,6 +12,7 @@ use clap::ValueEnum;
 use crate::{
     decide::names,
     diagnosis::catalogue,
+    import,
     output::{
         color::{Color, Variables},
         escape::terminal,
@@ -36,6 +37,16 @@ pub struct Args {
     /// Recordings; - is standard input.
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
+
+    /// The files are what another tracer printed (docs/import.md): perf-script,
+    /// ftrace (also trace-cmd report), or bpftrace. Fewer reasons are known then.
+    #[arg(long, value_enum, value_name = "TRACER")]
+    pub from: Option<import::Format>,
+
+    /// With --from: when the clock of the text was 0, which gives its times a date:
+    /// most often when the machine was started (uptime -s).
+    #[arg(long, value_name = "TIME", requires = "from", value_parser = parse_time)]
+    pub boot: Option<Timestamp>,
 
     #[command(flatten)]
     pub which: super::which::Which,
@@ -138,7 +149,11 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         pictures: page.as_ref().map_or(0, |_| pictures(&args)),
         passing: trace.as_mut().map(|trace| trace as &mut dyn Passing),
     };
-    let report = report::sources::read(&args.files, &wanted, extra)?;
+    let from = args.from.map(|format| import::Options {
+        format,
+        boot: args.boot,
+    });
+    let report = report::sources::read(&args.files, &wanted, from, extra)?;
     let is_text = match args.format {
         Some(format) => format == Format::Text,
         None => args.html.is_none() && args.perfetto.is_none(),

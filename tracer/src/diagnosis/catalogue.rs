@@ -207,6 +207,11 @@ catalogue! {
         if "a stop signal dropped by `unkillable_init` (or by `unkillable_init_at_dequeue`, after it was blocked), and no end by it"
         fix "Handle SIGTERM in PID 1, or put an init such as tini before it (docker run --init, shareProcessNamespace in a pod)."
         proof ["no_handler" "a_stop_without_a_handler"];
+    StopDropped "STOP_DROPPED" by lost::unexplained
+        "(imported) The kernel dropped the stop signal, and what was imported does not say why."
+        if "a stop signal dropped by `not_recorded`"
+        fix "Look at SigIgn and SigCgt in /proc/PID/status of such a process: the bit of SIGTERM, 0x4000, is in neither where it has no handler, which is why a PID 1 loses it. sigwhy record says why the next time."
+        proof ["dropped_by_an_import"];
     SigIgnInherited "SIG_IGN_INHERITED" by lost::ignored
         "Who was to end ignores the signal (SIG_IGN), often inherited: nohup and a shell's & set it, and it survives execve."
         if "a stop signal dropped by `ignored`, for PID 1 or for whom PID 1 passed it on to"

@@ -115,6 +115,30 @@ pub fn no_handler(story: &Story) -> Option<Finding> {
     Some(Finding::new(text, story.evidence(hop)))
 }
 
+/// Of what was imported only the kernel's result is known.
+pub fn unexplained(story: &Story) -> Option<Finding> {
+    let hop = story.stops.iter().find(|hop| {
+        hop.sender.kind == Kind::Process
+            && (hop.outcome, hop.reason) == (Outcome::Dropped, Reason::NotRecorded)
+    })?;
+    if !failed(story) {
+        return None;
+    }
+    let text = format!(
+        "{} from {} never reached {}: the kernel dropped it{}",
+        hop.signal.name,
+        words::sender(&hop.sender, &hop.target),
+        words::process(&story.main),
+        and_then(story)
+    );
+    let why = if story.is_init {
+        "whether it ignores the signal, or has no handler and was protected as PID 1, was not recorded"
+    } else {
+        "why it was dropped was not recorded: it ignores the signal, or is the PID 1 of a container and has no handler"
+    };
+    Some(Finding::new(text, story.evidence(hop)).uncertain(why))
+}
+
 pub fn startup_race(story: &Story) -> Option<Finding> {
     let hop = unheard(story)?;
     let started = story.main.start_ns.filter(|start| *start > 0)?;

@@ -136,6 +136,18 @@ impl Teller {
         self.hand_over(record.when(), out);
     }
 
+    /// Records are missing, and the next one is of this time.
+    pub fn gap(&mut self, next: When) {
+        self.episodes.gap(next.mono_ns);
+    }
+
+    /// Records are missing after the last one.
+    pub fn gap_at_end(&mut self) {
+        if let Some(last) = self.last {
+            self.gap(last);
+        }
+    }
+
     /// Time has passed, up to which all records have been taken.
     pub fn tick(&mut self, now: When, out: &mut Vec<Record>) {
         self.episodes.tick(now.mono_ns, &mut self.stories);
@@ -167,7 +179,11 @@ impl Teller {
 
     fn hand_over(&mut self, when: When, out: &mut Vec<Record>) {
         for mut story in self.stories.drain(..) {
-            let diagnoses = diagnose(&story);
+            let mut diagnoses = diagnose(&story);
+            let imported = self.start.as_ref().and_then(|s| s.imported.as_deref());
+            for diagnosis in &mut diagnoses {
+                diagnosis.complete &= imported.is_none();
+            }
             // A signal that was handled, and the container runs on: a reload, or
             // a key at a prompt.
             let has_ended = story.exit.is_some() || story.kill.is_some() || story.zap.is_some();
@@ -177,6 +193,9 @@ impl Teller {
             }
             let mut episode = story::record(&story, when);
             episode.unknown = unknown(&story, &diagnoses, episode.ending);
+            episode.unknown.extend(imported.map(|from| {
+                format!("it is made of {from} text: containers, namespaces, handlers and exit codes are not known")
+            }));
             episode.complete = episode.unknown.is_empty();
             episode.diagnoses = diagnoses;
             if let Some(scene) = story.take_scene() {

@@ -79,6 +79,10 @@ mod tests {
             "type ts mono_ns version kernel hooks filters host boot_id clock_offset_ns",
         ),
         ("stop", "type ts mono_ns"),
+        (
+            "preroll",
+            "type ts mono_ns occasion episode container.name since.mono_ns records forgotten whole",
+        ),
     ];
 
     fn fixtures() -> impl Iterator<Item = Value> {

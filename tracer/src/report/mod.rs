@@ -15,7 +15,8 @@ use std::{
 use crate::{
     container,
     episode::scene::Scene,
-    record::{Ending, Episode, EpisodeState, Record, Timestamp},
+    import,
+    record::{Ending, Episode, EpisodeState, FlightRecorder, Record, Timestamp},
     store::Damage,
 };
 
@@ -50,10 +51,30 @@ pub fn json(report: &Report, limit: usize, out: &mut impl io::Write) -> io::Resu
 
 /// Why a file cannot be told of.
 pub fn no_records(path: &Path) -> String {
-    format!(
-        "{} holds no records: it is neither a recording of sigwhy's nor what --format json prints",
-        path.display()
-    )
+    let says = match looks_like(path) {
+        Some(format) => format!(
+            "it looks like {} text: give --from {}",
+            format.name(),
+            format.name().replace(' ', "-")
+        ),
+        None => "it is neither a recording of sigwhy's nor what --format json prints".to_owned(),
+    };
+    format!("{} holds no records: {says}", path.display())
+}
+
+/// Lines at the begin of a text that are looked at.
+const GLANCE: usize = 1_000;
+
+/// Which tracer's text a file is.
+fn looks_like(path: &Path) -> Option<import::Format> {
+    if !std::fs::metadata(path).is_ok_and(|file| file.is_file()) {
+        return None;
+    }
+    let file = io::Read::take(std::fs::File::open(path).ok()?, 1 << 20);
+    io::BufRead::split(io::BufReader::new(file), b'\n')
+        .take(GLANCE)
+        .map_while(Result::ok)
+        .find_map(|line| import::Format::of(&line))
 }
 
 /// Terminations kept at most; of more, the worst.
@@ -123,6 +144,13 @@ pub struct Source {
     /// Events that the recorder lost.
     pub lost: u64,
     pub damage: Damage,
+    /// What a flight recorder was to write out for, where one made it.
+    pub flight: Option<FlightRecorder>,
+    /// How often it wrote out, and how often that did not reach back far enough.
+    pub prerolls: u64,
+    pub partial: u64,
+    /// It is another tracer's.
+    pub imported: Option<import::Summary>,
 }
 
 /// A termination, and where it happened.

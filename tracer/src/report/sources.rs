@@ -14,6 +14,7 @@ use super::{Report, Source, Wanted};
 use crate::{
     diagnosis::Teller,
     episode::{self, scene::Scene},
+    import,
     record::{Episode, EpisodeState, Record, Start},
     store::{self, Reader},
 };
@@ -67,7 +68,13 @@ struct Piece {
 /// # Errors
 /// When none of them holds a record. What is damaged, or cannot be read beside
 /// others that can, is no error: the report says so. Also those of who is passed.
-pub fn read<'a>(paths: &[PathBuf], wanted: &'a Wanted, extra: Extra<'a>) -> anyhow::Result<Report> {
+/// With `from` they are another tracer's text.
+pub fn read<'a>(
+    paths: &[PathBuf],
+    wanted: &'a Wanted,
+    from: Option<import::Options>,
+    extra: Extra<'a>,
+) -> anyhow::Result<Report> {
     let mut telling = Telling {
         wanted,
         report: Report::picturing(extra.pictures),
@@ -79,7 +86,7 @@ pub fn read<'a>(paths: &[PathBuf], wanted: &'a Wanted, extra: Extra<'a>) -> anyh
         host: String::new(),
     };
     let mut before: Option<Start> = None;
-    for piece in ordered(paths) {
+    for piece in ordered(paths, from.is_some()) {
         // Without a `start` nobody knows what it belongs to.
         if piece.start.is_none() || piece.start != before {
             telling.finish()?;
@@ -88,7 +95,11 @@ pub fn read<'a>(paths: &[PathBuf], wanted: &'a Wanted, extra: Extra<'a>) -> anyh
             name: piece.path.display().to_string(),
             ..Source::default()
         };
-        match read_one(&piece.path, &mut telling, &mut source) {
+        let result = match from {
+            Some(options) => import_one(&piece.path, options, &mut telling, &mut source),
+            None => read_one(&piece.path, &mut telling, &mut source),
+        };
+        match result {
             Ok(()) => {}
             Err(error) if paths.len() == 1 || telling.broken => return Err(error),
             Err(error) => source.error = Some(format!("{error:#}")),
@@ -109,7 +120,10 @@ fn read_one(path: &Path, telling: &mut Telling<'_>, source: &mut Source) -> anyh
     let mut reader = Reader::open(path, store::parsers())?;
     // Lost in recordings that come before in the same file.
     let mut lost_before = 0;
-    for record in reader.by_ref() {
+    while let Some(record) = reader.next() {
+        if reader.take_gap() {
+            telling.teller.gap(record.when());
+        }
         let when = record.when();
         source.records += 1;
         source.first.get_or_insert(when.ts);
@@ -122,6 +136,11 @@ fn read_one(path: &Path, telling: &mut Telling<'_>, source: &mut Source) -> anyh
                 source.narrowed_by = narrowing(start);
                 source.host.clone_from(&start.host);
                 source.kernel.clone_from(&start.kernel);
+                source.flight.clone_from(&start.flight_recorder);
+            }
+            Record::Preroll(preroll) => {
+                source.prerolls += 1;
+                source.partial += u64::from(!preroll.whole);
             }
             Record::Loss(loss) => source.lost = lost_before + loss.ring_full,
             Record::Stop(stop) => source.lost = lost_before + stop.lost,
@@ -130,12 +149,35 @@ fn read_one(path: &Path, telling: &mut Telling<'_>, source: &mut Source) -> anyh
         telling.take(&record)?;
     }
     source.damage = reader.damage();
+    if reader.take_gap() {
+        telling.teller.gap_at_end();
+    }
     if let Some(error) = reader.error() {
         return Err(anyhow::Error::from(error).context(format!("reading {}", path.display())));
     }
     if source.records == 0 {
         anyhow::bail!("{}", super::no_records(path));
     }
+    Ok(())
+}
+
+/// Reads another tracer's text.
+fn import_one(
+    path: &Path,
+    options: import::Options,
+    telling: &mut Telling<'_>,
+    source: &mut Source,
+) -> anyhow::Result<()> {
+    let imported = import::read(path, options)?;
+    for record in &imported.records {
+        let when = record.when();
+        source.records += 1;
+        source.first.get_or_insert(when.ts);
+        source.last = Some(when.ts);
+        telling.take(record)?;
+    }
+    source.lost = imported.summary.lost + imported.summary.left_out;
+    source.imported = Some(imported.summary);
     Ok(())
 }
 
@@ -229,8 +271,8 @@ fn teller(pictures: usize) -> Teller {
 }
 
 /// Pieces of one recording one after the other, in the order of their times.
-fn ordered(paths: &[PathBuf]) -> Vec<Piece> {
-    let mut pieces: Vec<Piece> = paths.iter().map(|path| glance(path)).collect();
+fn ordered(paths: &[PathBuf], is_text: bool) -> Vec<Piece> {
+    let mut pieces: Vec<Piece> = paths.iter().map(|path| glance(path, is_text)).collect();
     pieces.sort_by_key(|piece| {
         let start = piece.start.as_ref();
         let when = start.map_or(0, |start| start.when.ts.0);
@@ -239,14 +281,14 @@ fn ordered(paths: &[PathBuf]) -> Vec<Piece> {
     pieces
 }
 
-fn glance(path: &Path) -> Piece {
+fn glance(path: &Path, is_text: bool) -> Piece {
     let mut piece = Piece {
         path: path.to_owned(),
         start: None,
         first_ns: 0,
     };
     // What has been read of a pipe is gone.
-    if !std::fs::metadata(path).is_ok_and(|file| file.is_file()) {
+    if is_text || !std::fs::metadata(path).is_ok_and(|file| file.is_file()) {
         return piece;
     }
     // That it cannot be opened is said when it is read.

@@ -268,7 +268,7 @@ impl<W: Write> Passing for Trace<W> {
             Record::Exit(r) => self.exit(r),
             Record::Zap(r) => self.zap(r),
             Record::Loss(r) => self.loss(r),
-            Record::Start(_) | Record::Stop(_) | Record::Episode(_) => Ok(()),
+            Record::Start(_) | Record::Stop(_) | Record::Episode(_) | Record::Preroll(_) => Ok(()),
         }
     }
 
