@@ -5,10 +5,12 @@
 //! [`assemble`] (facts in, records out) -> [`episode`] (one termination, told
 //! whole) -> [`diagnosis`] (what was wrong with it) -> [`output`]. [`capture`] is the loop
 //! that drives it live. [`container`] knows what containers are called, and
-//! [`snapshot`] what runs now. [`cli`] holds one file per subcommand; [`lab`]
+//! [`snapshot`] what runs now; on it stand [`waits`] (why something does not end)
+//! and [`audit`] (what a stop would do). [`cli`] holds one file per subcommand; [`lab`]
 //! makes the demonstration containers; [`doctor`] judges a machine.
 
 pub mod assemble;
+pub mod audit;
 pub mod capture;
 pub mod cli;
 pub mod container;
@@ -26,3 +28,4 @@ pub mod selection;
 pub mod snapshot;
 pub mod store;
 pub mod view;
+pub mod waits;

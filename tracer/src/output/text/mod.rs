@@ -19,7 +19,8 @@ pub(crate) mod words;
 #[cfg(test)]
 mod tests;
 
-use columns::{Cell, Columns, Paint};
+pub use columns::Paint;
+use columns::{Cell, Columns};
 pub use episode::verdict;
 pub use session::{header, summary};
 

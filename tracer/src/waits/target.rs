@@ -1,0 +1,216 @@
+//! Whom somebody asks about: a container by any of its names, or a process by
+//! its number.
+
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+use super::{Named, Scene, Status, Verdict, judge};
+use crate::container::{Pattern, Root, Wanted, process};
+use crate::record::Timestamp;
+use crate::snapshot::{self, Dead, Row, Task};
+
+/// No PID is above it (`PID_MAX_LIMIT` of include/linux/threads.h).
+const PID_MAX: u32 = 4 << 20;
+
+/// A process may be in any state for a moment. What is still so after this is
+/// a wait.
+pub const TWICE: Duration = Duration::from_millis(300);
+
+/// Somebody to be told about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// A PID namespace that is not the machine's, with its container if it has one.
+    Namespace { ns: u32, named: Option<Named> },
+    /// One process, and the container that it is in.
+    Process {
+        pid: u32,
+        start_ticks: u64,
+        named: Option<Named>,
+    },
+}
+
+impl From<&Row> for Named {
+    fn from(row: &Row) -> Self {
+        Self {
+            name: row.name.clone(),
+            runtime: row.runtime,
+            id: row.id.clone(),
+            image: row.image.clone(),
+            pod: row.pod.clone(),
+            pod_namespace: row.pod_namespace.clone(),
+            pid_ns: row.pid_ns,
+        }
+    }
+}
+
+impl Target {
+    /// Whoever is called so. A number that a process has is that process; else it
+    /// is the beginning of an id, or the inode of a PID namespace.
+    pub fn find(root: &Root, called: &str) -> Vec<Self> {
+        let pid = called.parse().ok().filter(|pid| *pid <= PID_MAX);
+        if let Some(task) = pid.and_then(|pid| Task::read(root, pid)) {
+            return vec![Self::of_process(root, &task)];
+        }
+        let wanted = Wanted {
+            called: Pattern::list(&[called.to_owned()]),
+            ..Wanted::default()
+        };
+        Self::all(root, &wanted)
+    }
+
+    /// Every container that is wanted, the dead that nobody reaps with them.
+    pub fn all(root: &Root, wanted: &Wanted) -> Vec<Self> {
+        snapshot::list(root, Dead::Inits)
+            .iter()
+            .filter(|row| wanted.takes(*row))
+            .filter_map(|row| Self::of_row(root, row))
+            .collect()
+    }
+
+    fn of_row(root: &Root, row: &Row) -> Option<Self> {
+        let named = Some(Named::from(row));
+        match row.pid_ns {
+            Some(ns) if !row.shares_pid_ns => Some(Self::Namespace { ns, named }),
+            _ => {
+                let main = row.main.as_ref()?;
+                let task = Task::read(root, main.pid)?;
+                Some(Self::Process {
+                    pid: main.pid,
+                    start_ticks: task.start_ticks,
+                    named,
+                })
+            }
+        }
+    }
+
+    fn of_process(root: &Root, task: &Task) -> Self {
+        let rows = snapshot::list(root, Dead::Inits);
+        let named = rows
+            .iter()
+            .find(|row| row.pids.contains(&task.pid))
+            .or_else(|| {
+                let own = |row: &&Row| row.pid_ns == task.pid_ns && !row.shares_pid_ns;
+                rows.iter().find(own)
+            })
+            .map(Named::from);
+        // Where the whole namespace ends, that is what holds its processes.
+        let ends = || {
+            let ns = task.pid_ns?;
+            let scene = Scene::read(root, ns)?;
+            let init = scene.init(ns)?;
+            (init.pid == task.pid || init.is_dead() || init.is_exiting()).then_some(ns)
+        };
+        let is_inside = task.level() > 0 || task.pid_ns != process::host_ns(root);
+        match is_inside.then(ends).flatten() {
+            Some(ns) => Self::Namespace { ns, named },
+            None => Self::Process {
+                pid: task.pid,
+                start_ticks: task.start_ticks,
+                named,
+            },
+        }
+    }
+
+    /// Its name, or its number.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Namespace {
+                named: Some(named), ..
+            } => named.name.clone(),
+            Self::Namespace { ns, named: None } => format!("pidns-{ns}"),
+            Self::Process {
+                named: Some(named),
+                pid,
+                ..
+            } => format!("{} ({pid})", named.name),
+            Self::Process { pid, .. } => pid.to_string(),
+        }
+    }
+
+    /// What may be given to find it again.
+    pub fn handle(&self) -> String {
+        match self {
+            Self::Namespace { ns, named } => {
+                let named = named.as_ref().filter(|named| named.id.is_some());
+                named.map_or_else(|| format!("pidns-{ns}"), |named| named.name.clone())
+            }
+            Self::Process { pid, .. } => pid.to_string(),
+        }
+    }
+
+    /// One look. `None` where it is gone.
+    pub fn glance(&self, root: &Root) -> Option<Verdict> {
+        let ts = now();
+        let verdict = match self {
+            Self::Namespace { ns, .. } => judge::namespace(&Scene::read(root, *ns)?, ts),
+            Self::Process {
+                pid, start_ticks, ..
+            } => {
+                let scene = Scene::of_process(root, *pid)?;
+                let is_it = scene.tasks.first()?.start_ticks == *start_ticks;
+                is_it.then(|| judge::process(&scene, ts)).flatten()
+            }
+        };
+        let (Self::Namespace { named, .. } | Self::Process { named, .. }) = self;
+        let mut verdict = verdict?;
+        verdict.container.clone_from(named);
+        if verdict.is_stuck() {
+            verdict
+                .commands
+                .push(format!("sigwhy why --watch {}", self.handle()));
+        }
+        Some(verdict)
+    }
+
+    /// A look that takes nothing for a wait that is over in a moment.
+    pub fn look(&self, root: &Root) -> Option<Verdict> {
+        let first = self.glance(root)?;
+        if matches!(first.status, Status::NotStuck | Status::Gone) {
+            return Some(first);
+        }
+        thread::sleep(TWICE);
+        let second = self.glance(root)?;
+        Some(match first.holds_as(&second) {
+            true => second,
+            false => second.moving(),
+        })
+    }
+}
+
+impl Verdict {
+    /// Whether both are about the same wait.
+    pub fn holds_as(&self, later: &Self) -> bool {
+        let key = |verdict: &Self| {
+            let of = |holder: &super::Holder| {
+                (
+                    holder.wait,
+                    holder.process.as_ref().map(|process| process.pid),
+                )
+            };
+            verdict.holders.iter().map(of).collect::<Vec<_>>()
+        };
+        let (before, now) = (key(self), key(later));
+        // Of many some may have gone meanwhile.
+        self.status == later.status && now.iter().any(|holder| before.contains(holder))
+    }
+
+    /// The same, taken for what it is: not at a standstill.
+    fn moving(mut self) -> Self {
+        if self.status == Status::Stuck {
+            self.status = Status::Ending;
+            self.summary = format!("{}: it ends just now", self.summary);
+            self.diagnosis = None;
+            self.frees = None;
+            self.commands.clear();
+        }
+        self
+    }
+}
+
+/// The time of day.
+pub fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    Timestamp(since.map_or(0, |since| {
+        u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+    }))
+}
