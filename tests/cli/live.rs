@@ -130,7 +130,8 @@ impl Live {
         Ok(live)
     }
 
-    fn spawn(command: &mut Command) -> anyhow::Result<Self> {
+    /// Any command that runs on.
+    pub fn spawn(command: &mut Command) -> anyhow::Result<Self> {
         let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

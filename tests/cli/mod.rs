@@ -5,11 +5,13 @@
 //! test looks for the records of its own processes, and holds ALL records to
 //! the filter that it has set.
 
+mod audit;
 mod cgroup;
 mod doctor;
 mod endings;
 mod errors;
 mod filters;
+mod fuse;
 mod instructions;
 mod json;
 mod latency;
@@ -22,3 +24,4 @@ mod run;
 mod rungs;
 mod story;
 mod text;
+mod why;

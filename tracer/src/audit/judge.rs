@@ -19,7 +19,7 @@ const MOST: usize = 16;
 const NAMED: usize = 4;
 
 /// How long somebody must have been dead to count as forgotten, in ns.
-const FORGOTTEN_NS: u64 = 1_000_000_000;
+pub const FORGOTTEN_NS: u64 = 1_000_000_000;
 
 /// SIGRTMIN+3, which makes systemd halt.
 const HALT: u32 = 37;
@@ -520,7 +520,9 @@ fn unreaped(case: &Case, audit: &Audit) -> Option<Advice> {
     };
     let own: Vec<&Zombie> = audit.zombies.iter().filter(is_mine).collect();
     let total = own.len();
-    let first = own.first()?;
+    if total == 0 {
+        return None;
+    }
     let since = own.iter().filter_map(|zombie| zombie.dead_ns).max();
     let since = since.map_or_else(String::new, |ns| {
         format!(", one for at least {}", duration(ns))
@@ -537,7 +539,6 @@ fn unreaped(case: &Case, audit: &Audit) -> Option<Advice> {
             names_of(own.iter().map(|zombie| &zombie.process), total),
         ),
     );
-    let _ = first;
     Some(match total {
         1 => advice.uncertain("one may be waited for later"),
         _ => advice,

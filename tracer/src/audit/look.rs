@@ -5,6 +5,7 @@ use std::thread;
 
 use super::{Audit, judge};
 use crate::container::{Root, Wanted, process};
+use crate::record::Runtime;
 use crate::snapshot::takers::{self, Taker};
 use crate::snapshot::{self, Dead, Row, Task};
 use crate::waits::scene::now_ticks;
@@ -74,7 +75,21 @@ fn facts(root: &Root, wanted: &Wanted) -> Vec<Facts> {
     let taken: BTreeSet<u32> = all.iter().map(|task| task.pid).collect();
     rows.into_iter()
         .map(|row| of(root, row, &all, &taken, host))
+        .filter(is_to_be_told)
         .collect()
+}
+
+/// Whether it is there: what has ended since the list was made is left out, and so
+/// is a dead PID 1 that is just being reaped, or that no runtime is to reap.
+fn is_to_be_told(facts: &Facts) -> bool {
+    match &facts.main {
+        Some(main) if main.is_dead() => {
+            let is_forgotten = main.idle_ns.is_none_or(|ns| ns >= judge::FORGOTTEN_NS);
+            is_forgotten && facts.row.runtime != Runtime::Unknown
+        }
+        Some(_) => facts.row.stop.is_some(),
+        None => false,
+    }
 }
 
 fn tasks(root: &Root) -> Vec<Task> {

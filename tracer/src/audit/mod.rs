@@ -22,7 +22,7 @@ pub mod look;
 pub mod text;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use inits::Passes;
 

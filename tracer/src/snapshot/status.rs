@@ -42,7 +42,7 @@ impl Status {
             ns_pids: numbers("NSpid:").unwrap_or_default(),
             threads: number("Threads:").unwrap_or(1),
             core_dumping: field("CoreDumping:") == Some("1"),
-            pending: set("SigPnd:")? | set("ShdPnd:").unwrap_or(0),
+            pending: set("SigPnd:").unwrap_or(0) | set("ShdPnd:").unwrap_or(0),
             blocked: set("SigBlk:")?,
             ignored: set("SigIgn:")?,
             caught: set("SigCgt:")?,

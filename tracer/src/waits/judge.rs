@@ -5,10 +5,10 @@
 
 use tracer_common::signals::{SIGINT, SIGPWR, SIGQUIT, SIGTERM, contains};
 
-use super::{Advice, Brief, Holder, Lasting, Scene, Status, Verdict, Wait, words};
+use super::{Advice, Brief, Holder, Lasting, Named, Scene, Status, Verdict, Wait, words};
 use crate::decide::names;
 use crate::diagnosis::Id;
-use crate::record::Timestamp;
+use crate::record::{Runtime, Timestamp};
 use crate::snapshot::Task;
 
 /// Holders of one namespace that are named.
@@ -39,9 +39,9 @@ enum Phase {
     Dead,
 }
 
-/// What is to be said about the PID namespace of a scene. `asked`: what a person
-/// called it. `None` where its PID 1 is not to be seen.
-pub fn namespace(scene: &Scene, ts: Timestamp) -> Option<Verdict> {
+/// What is to be said about the PID namespace of a scene, which is that of a
+/// container, perhaps. `None` where its PID 1 is not to be seen.
+pub fn namespace(scene: &Scene, named: Option<&Named>, ts: Timestamp) -> Option<Verdict> {
     let init = scene.init(scene.ns)?;
     let phase = phase(scene, init);
     let mut unknown = Vec::new();
@@ -62,11 +62,12 @@ pub fn namespace(scene: &Scene, ts: Timestamp) -> Option<Verdict> {
     if phase == Phase::Exits || phase == Phase::Zaps {
         unknown.extend(unreadable(init));
     }
-    Some(verdict(scene, init, status, holders, unknown, ts))
+    let verdict = verdict(scene, init, status, holders, unknown, ts);
+    Some(of_container(verdict, named))
 }
 
 /// The same of one process by itself, the first of the scene.
-pub fn process(scene: &Scene, ts: Timestamp) -> Option<Verdict> {
+pub fn process(scene: &Scene, named: Option<&Named>, ts: Timestamp) -> Option<Verdict> {
     let task = scene.tasks.first()?;
     let holder = if task.is_dead() {
         Some(unreaped(scene, task))
@@ -79,7 +80,18 @@ pub fn process(scene: &Scene, ts: Timestamp) -> Option<Verdict> {
         None => Status::NotStuck,
     };
     let holders = holder.into_iter().collect();
-    Some(verdict(scene, task, status, holders, Vec::new(), ts))
+    let verdict = verdict(scene, task, status, holders, Vec::new(), ts);
+    Some(of_container(verdict, named))
+}
+
+fn of_container(mut verdict: Verdict, named: Option<&Named>) -> Verdict {
+    // Where no runtime is known, none can have gone.
+    let has_runtime = named.is_some_and(|named| named.runtime != Runtime::Unknown);
+    if verdict.wait == Some(Wait::Unreaped) && !has_runtime {
+        verdict.diagnosis = None;
+    }
+    verdict.container = named.cloned();
+    verdict
 }
 
 fn phase(scene: &Scene, init: &Task) -> Phase {

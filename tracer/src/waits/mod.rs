@@ -23,7 +23,7 @@ pub mod watch;
 mod words;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use scene::Scene;
 pub use words::{brief, outsider, process as process_words};

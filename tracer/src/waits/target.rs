@@ -141,19 +141,21 @@ impl Target {
     /// One look. `None` where it is gone.
     pub fn glance(&self, root: &Root) -> Option<Verdict> {
         let ts = now();
-        let verdict = match self {
-            Self::Namespace { ns, .. } => judge::namespace(&Scene::read(root, *ns)?, ts),
+        let mut verdict = match self {
+            Self::Namespace { ns, named } => {
+                judge::namespace(&Scene::read(root, *ns)?, named.as_ref(), ts)?
+            }
             Self::Process {
-                pid, start_ticks, ..
+                pid,
+                start_ticks,
+                named,
             } => {
                 let scene = Scene::of_process(root, *pid)?;
                 let is_it = scene.tasks.first()?.start_ticks == *start_ticks;
-                is_it.then(|| judge::process(&scene, ts)).flatten()
+                let verdict = is_it.then(|| judge::process(&scene, named.as_ref(), ts));
+                verdict.flatten()?
             }
         };
-        let (Self::Namespace { named, .. } | Self::Process { named, .. }) = self;
-        let mut verdict = verdict?;
-        verdict.container.clone_from(named);
         if verdict.is_stuck() {
             verdict
                 .commands

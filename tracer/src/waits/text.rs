@@ -4,11 +4,11 @@
 use std::fmt::Write as _;
 use std::io;
 
-use super::{Lasting, Status, Verdict};
+use super::{Lasting, Status, Verdict, Wait, words};
 use crate::diagnosis::catalogue::cli;
 use crate::output::escape::terminal;
 use crate::output::text::Paint;
-use crate::record::duration;
+use crate::record::{Runtime, duration};
 
 /// Writes one verdict.
 ///
@@ -54,10 +54,8 @@ fn note(verdict: &Verdict, colour: bool) -> String {
         line("  $", command);
     }
     if let Some(diagnosis) = &verdict.diagnosis {
-        line(
-            "Diagnosis:",
-            &format!("{}. {}", cli(diagnosis.id), diagnosis.fix),
-        );
+        line("Diagnosis:", &cli(diagnosis.id));
+        line("Fix:", &diagnosis.fix);
     }
     if let Some(freed) = &verdict.freed_by {
         line("What freed it:", &format!("{freed}."));
@@ -75,23 +73,24 @@ fn title(verdict: &Verdict, paint: Paint) -> String {
     let name = match &verdict.container {
         Some(named) => {
             let ns = named.pid_ns.or(verdict.subject.pid_ns);
-            let ns = ns.map_or_else(String::new, |ns| format!(", PID namespace {ns}"));
-            let image = named
-                .image
-                .as_ref()
-                .map_or_else(String::new, |image| format!(", {image}"));
-            let runtime = match named.runtime {
-                crate::record::Runtime::Unknown => "no runtime's",
-                runtime => runtime.id(),
-            };
-            format!("{} ({runtime}{image}{ns})", named.name)
+            let about = [
+                Some(match named.runtime {
+                    Runtime::Unknown => "of no known runtime".to_owned(),
+                    runtime => runtime.id().to_owned(),
+                }),
+                named.image.clone(),
+                ns.map(|ns| format!("PID namespace {ns}")),
+            ];
+            let about: Vec<String> = about.into_iter().flatten().collect();
+            let whole = format!("{} ({})", named.name, about.join(", "));
+            match verdict.subject.ns_pid {
+                Some(1) => whole,
+                _ => format!("{} in {whole}", words::process(&verdict.subject)),
+            }
         }
         None => match verdict.subject.pid_ns {
-            Some(ns) => format!(
-                "{} (PID namespace {ns})",
-                super::words::process(&verdict.subject)
-            ),
-            None => super::words::process(&verdict.subject),
+            Some(ns) => format!("{} (PID namespace {ns})", words::process(&verdict.subject)),
+            None => words::process(&verdict.subject),
         },
     };
     let word = match verdict.status {
@@ -106,10 +105,7 @@ fn title(verdict: &Verdict, paint: Paint) -> String {
 /// Of who sleeps where nobody sees why.
 fn stack(verdict: &Verdict) -> Option<String> {
     let first = verdict.holders.first()?;
-    let tells = matches!(
-        first.wait,
-        super::Wait::Uninterruptible | super::Wait::ExitHang
-    );
+    let tells = matches!(first.wait, Wait::Uninterruptible | Wait::ExitHang);
     (tells && !first.stack.is_empty()).then(|| first.stack.join(" < "))
 }
 

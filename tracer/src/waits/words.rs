@@ -64,7 +64,11 @@ pub fn outsider(task: &Task) -> Brief {
     let is_known = matches!(role, role::Role::Runtime(_) | role::Role::ServiceManager);
     let who = is_known.then(|| match role {
         role::Role::ServiceManager => "the machine's PID 1".to_owned(),
-        role => role.words(&case).into_owned(),
+        // Of "containerd (containerd's shim)" the name has said the first.
+        role => match role.words(&case).split_once(" (") {
+            Some((_, program)) => program.trim_end_matches(')').to_owned(),
+            None => role.words(&case).into_owned(),
+        },
     });
     Brief {
         // "conmon 77 (conmon; asleep)" says it twice.
@@ -124,7 +128,7 @@ pub fn sentence(holder: &Holder, is_own: bool) -> String {
             known(holder.tracer.as_ref(), "a process")
         ),
         Wait::Traced => format!(
-            "{who} is held by its tracer, {}",
+            "{who} is held by its tracer, {}, and cannot go on with anything, not even its exit",
             known(holder.tracer.as_ref(), "a process")
         ),
         Wait::FrozenV1 | Wait::FrozenV2 => {
@@ -153,12 +157,12 @@ pub fn sentence(holder: &Holder, is_own: bool) -> String {
         Wait::Blocked => format!("{who} blocks the stop signal that was sent to it"),
         Wait::Reference => reference(&holder.suspects),
     };
-    let dead = matches!(
-        holder.wait,
-        Wait::Injected | Wait::Adopted | Wait::Unreaped | Wait::Traced
-    );
+    let is_zombie = holder
+        .process
+        .as_ref()
+        .is_some_and(|process| process.state == 'Z');
     let since = match holder.idle_ns {
-        Some(ns) if dead && !is_own => format!("; it died at least {} ago", duration(ns)),
+        Some(ns) if is_zombie && !is_own => format!("; it died at least {} ago", duration(ns)),
         _ => String::new(),
     };
     let through = match holder.through.as_slice() {
@@ -222,16 +226,34 @@ pub fn relief(holder: &Holder) -> (String, Vec<String>) {
             "SIGKILL, where it does not unblock the signal by itself".to_owned(),
             vec![format!("grep Sig /proc/{pid}/status")],
         ),
-        Wait::Reference => {
-            let ends = holder
-                .suspects
-                .iter()
-                .map(|suspect| format!("kill {}", suspect.pid));
-            let frees = match holder.suspects.len() {
-                1 => "its end, or another process group for it",
-                _ => "the end of the right one of them, or another process group for it",
-            };
-            (frees.to_owned(), ends.take(4).collect())
+        Wait::Reference => held(&holder.suspects),
+    }
+}
+
+/// Of a number without a process. Only one that is alone in question is to be
+/// ended: the others have done nothing.
+fn held(suspects: &[Brief]) -> (String, Vec<String>) {
+    match suspects {
+        [] => (
+            "the end of whoever has the number, or another process group for it".to_owned(),
+            vec!["ps -eo pid,pgid,sid,stat,comm".to_owned()],
+        ),
+        [one] => (
+            format!(
+                "the end of {}, or another process group for it",
+                process(one)
+            ),
+            vec![format!("kill {}", one.pid)],
+        ),
+        many => {
+            let pids: Vec<_> = many.iter().map(|one| one.pid.to_string()).collect();
+            (
+                "the end of the right one of them, or another process group for it".to_owned(),
+                vec![format!(
+                    "ps -o pid,pgid,sid,stat,lstart,comm -p {}",
+                    pids.join(",")
+                )],
+            )
         }
     }
 }
