@@ -85,9 +85,9 @@ fn what_a_stop_would_do() -> Outcome {
 
     // docker run --init image sh -c server: the shell dies, and all with it.
     let tini = init(&arena, "tini")?;
-    tini.sigwait(&[SIGTERM], Duration::from_secs(120))?;
     let wrapper = tini.spawn_child("sh")?;
     let behind = server(&wrapper)?;
+    tini.sigwait(&[SIGTERM], Duration::from_secs(120))?;
 
     let audits = audits(
         &[&app, &shell, &handles, &ignores, &blocks, &reads, &tini],

@@ -97,6 +97,7 @@ fn facts(comm: &str, reason: Reason, others: Vec<Task>) -> Facts {
             }),
             stop_timeout: None,
             pids: Vec::new(),
+            init: Some(100),
         },
         args: vec![comm.to_owned()],
         kills_group: false,

@@ -61,6 +61,9 @@ pub struct Row {
     /// Who is in it, as this `/proc` numbers them.
     #[serde(skip)]
     pub pids: Vec<u32>,
+    /// Of them, the init of its PID namespace.
+    #[serde(skip)]
+    pub init: Option<u32>,
 }
 
 /// The main process of a container.
@@ -248,6 +251,7 @@ fn row(
         main,
         processes: pids.len(),
         pids: pids.to_vec(),
+        init: own_init,
         stop,
         stop_timeout: identity.stop_timeout,
     }

@@ -6,6 +6,9 @@ pub struct Status {
     /// `R`, `S`, `D`, `Z`, `T`, `t`, `X`, `I`: that of the main thread.
     pub state: char,
     pub ppid: u32,
+    /// The process that a thread belongs to.
+    pub tgid: u32,
+    /// The thread that traces it; 0 where none does.
     pub tracer: u32,
     /// Its numbers from the reader's PID namespace to its own.
     pub ns_pids: Vec<u32>,
@@ -38,6 +41,7 @@ impl Status {
                 .and_then(|state| state.chars().next())
                 .unwrap_or('?'),
             ppid: number("PPid:").unwrap_or(0),
+            tgid: number("Tgid:").unwrap_or(0),
             tracer: number("TracerPid:").unwrap_or(0),
             ns_pids: numbers("NSpid:").unwrap_or_default(),
             threads: number("Threads:").unwrap_or(1),

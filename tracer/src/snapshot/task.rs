@@ -84,7 +84,10 @@ impl Task {
     /// Without what takes longer: [`Task::look_closer`].
     pub fn read(root: &Root, pid: u32) -> Option<Self> {
         let stat = stat(&root.text(format!("/proc/{pid}/stat"))?)?;
-        let status = Status::parse(&root.text(format!("/proc/{pid}/status"))?)?;
+        let mut status = Status::parse(&root.text(format!("/proc/{pid}/status"))?)?;
+        if status.tracer != 0 {
+            status.tracer = leader(root, status.tracer).unwrap_or(status.tracer);
+        }
         Some(Self {
             pid,
             comm: stat.comm,
@@ -170,6 +173,12 @@ impl Task {
     pub fn is_same(&self, other: &Self) -> bool {
         (self.pid, self.start_ticks) == (other.pid, other.start_ticks)
     }
+}
+
+/// The process of a thread: who traces is a thread, and only processes are listed.
+fn leader(root: &Root, tid: u32) -> Option<u32> {
+    let status = Status::parse(&root.text(format!("/proc/{tid}/status"))?)?;
+    (status.tgid != 0).then_some(status.tgid)
 }
 
 fn threads(root: &Root, pid: u32) -> Vec<Thread> {

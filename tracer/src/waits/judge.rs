@@ -390,8 +390,11 @@ fn lasting(scene: &Scene, subject: &Task, first: Option<&Holder>) -> Lasting {
         true => scene.age_ns(subject),
         false => scene.youngest_ns(),
     };
+    // Who was asleep before the signal came sleeps on: since when it waits, that
+    // does not tell.
+    let is_ending = subject.is_dead() || subject.is_exiting();
     Lasting {
-        at_least_ns: subject.idle_ns,
+        at_least_ns: subject.idle_ns.filter(|_| is_ending),
         at_most_ns: at_most,
     }
 }

@@ -20,7 +20,12 @@ pub const TWICE: Duration = Duration::from_millis(300);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
     /// A PID namespace that is not the machine's, with its container if it has one.
-    Namespace { ns: u32, named: Option<Named> },
+    /// Its inode is soon taken again: its PID 1 and the start of that tell whose.
+    Namespace {
+        ns: u32,
+        init: (u32, u64),
+        named: Option<Named>,
+    },
     /// One process, and the container that it is in.
     Process {
         pid: u32,
@@ -70,7 +75,14 @@ impl Target {
     fn of_row(root: &Root, row: &Row) -> Option<Self> {
         let named = Some(Named::from(row));
         match row.pid_ns {
-            Some(ns) if !row.shares_pid_ns => Some(Self::Namespace { ns, named }),
+            Some(ns) if let Some(init) = row.init => {
+                let task = Task::read(root, init)?;
+                Some(Self::Namespace {
+                    ns,
+                    init: (init, task.start_ticks),
+                    named,
+                })
+            }
             _ => {
                 let main = row.main.as_ref()?;
                 let task = Task::read(root, main.pid)?;
@@ -98,11 +110,12 @@ impl Target {
             let ns = task.pid_ns?;
             let scene = Scene::read(root, ns)?;
             let init = scene.init(ns)?;
-            (init.pid == task.pid || init.is_dead() || init.is_exiting()).then_some(ns)
+            let is_whole = init.pid == task.pid || init.is_dead() || init.is_exiting();
+            is_whole.then_some((ns, (init.pid, init.start_ticks)))
         };
         let is_inside = task.level() > 0 || task.pid_ns != process::host_ns(root);
         match is_inside.then(ends).flatten() {
-            Some(ns) => Self::Namespace { ns, named },
+            Some((ns, init)) => Self::Namespace { ns, init, named },
             None => Self::Process {
                 pid: task.pid,
                 start_ticks: task.start_ticks,
@@ -117,7 +130,7 @@ impl Target {
             Self::Namespace {
                 named: Some(named), ..
             } => named.name.clone(),
-            Self::Namespace { ns, named: None } => format!("pidns-{ns}"),
+            Self::Namespace { ns, .. } => format!("pidns-{ns}"),
             Self::Process {
                 named: Some(named),
                 pid,
@@ -130,7 +143,7 @@ impl Target {
     /// What may be given to find it again.
     pub fn handle(&self) -> String {
         match self {
-            Self::Namespace { ns, named } => {
+            Self::Namespace { ns, named, .. } => {
                 let named = named.as_ref().filter(|named| named.id.is_some());
                 named.map_or_else(|| format!("pidns-{ns}"), |named| named.name.clone())
             }
@@ -142,8 +155,13 @@ impl Target {
     pub fn glance(&self, root: &Root) -> Option<Verdict> {
         let ts = now();
         let mut verdict = match self {
-            Self::Namespace { ns, named } => {
-                judge::namespace(&Scene::read(root, *ns)?, named.as_ref(), ts)?
+            Self::Namespace { ns, init, named } => {
+                let scene = Scene::read(root, *ns)?;
+                let found = scene.init(*ns)?;
+                if (found.pid, found.start_ticks) != *init {
+                    return None;
+                }
+                judge::namespace(&scene, named.as_ref(), ts)?
             }
             Self::Process {
                 pid,

@@ -301,7 +301,10 @@ fn a_stop_signal_that_waits() {
     is(&verdict, Wait::Stopped, None, "STOPPED");
     let mut blocks = with_pending(init(), SIGTERM);
     blocks.status.blocked = mask(SIGTERM);
-    is(&one(blocks), Wait::Blocked, None, "SIG_BLOCKED");
+    let verdict = one(blocks);
+    is(&verdict, Wait::Blocked, None, "SIG_BLOCKED");
+    // It slept before the signal came.
+    assert_eq!(verdict.lasting.at_least_ns, None);
     let mut traced = in_state(with_pending(init(), SIGTERM), 't', "");
     traced.status.tracer = 99;
     is(&one(traced), Wait::Traced, Some("Z3"), "TRACED_INIT");

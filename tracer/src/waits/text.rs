@@ -117,10 +117,7 @@ fn lasting(lasting: Lasting) -> String {
             duration(most)
         ),
         (Some(least), _) => format!("at least {}", duration(least)),
-        (None, Some(most)) => format!(
-            "unknown; at most {}, which is the age of the youngest process in there",
-            duration(most)
-        ),
-        (None, None) => "unknown".to_owned(),
+        (None, Some(most)) => format!("not known; at most {}", duration(most)),
+        (None, None) => "not known".to_owned(),
     }
 }
