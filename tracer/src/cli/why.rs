@@ -75,7 +75,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let Some(called) = &args.target else {
         return everything(&args, &root);
     };
-    let targets = Target::find(&root, called);
+    let targets = Target::find(&root, called)?;
     if targets.is_empty() {
         bail!("no container and no process is called {called}; `sigwhy ps` lists what runs");
     }
@@ -118,7 +118,10 @@ fn everything(args: &Args, root: &Root) -> anyhow::Result<ExitCode> {
         .filter(Verdict::is_stuck)
         .collect();
     if stuck.is_empty() && args.format == Format::Text {
-        super::tell(&format!("of {} containers none is stuck", targets.len()));
+        super::tell(&format!(
+            "of {} containers to be seen here none is stuck",
+            targets.len()
+        ));
     }
     tell(args, &stuck)
 }

@@ -189,6 +189,13 @@ pub struct Holder {
     pub sentence: String,
 }
 
+impl Holder {
+    /// What tells it from others.
+    fn key(&self) -> (Wait, Option<u32>) {
+        (self.wait, self.process.as_ref().map(|process| process.pid))
+    }
+}
+
 /// For how long it has lasted, in ns: when it began is written nowhere.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Lasting {

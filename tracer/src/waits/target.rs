@@ -4,7 +4,7 @@
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use super::{Named, Scene, Status, Verdict, judge};
+use super::{Holder, Named, Scene, Status, Verdict, judge};
 use crate::container::{Pattern, Root, Wanted, process};
 use crate::record::Timestamp;
 use crate::snapshot::{self, Dead, Row, Task};
@@ -51,16 +51,24 @@ impl From<&Row> for Named {
 impl Target {
     /// Whoever is called so. A number that a process has is that process; else it
     /// is the beginning of an id, or the inode of a PID namespace.
-    pub fn find(root: &Root, called: &str) -> Vec<Self> {
+    ///
+    /// # Errors
+    /// When it is in a PID namespace that may not be looked at: its state alone
+    /// would look like a wait of its own.
+    pub fn find(root: &Root, called: &str) -> anyhow::Result<Vec<Self>> {
         let pid = called.parse().ok().filter(|pid| *pid <= PID_MAX);
         if let Some(task) = pid.and_then(|pid| Task::read(root, pid)) {
-            return vec![Self::of_process(root, &task)];
+            anyhow::ensure!(
+                task.level() == 0 || task.pid_ns.is_some(),
+                "the PID namespace of {called} may not be looked at: run with sudo"
+            );
+            return Ok(vec![Self::of_process(root, &task)]);
         }
         let wanted = Wanted {
             called: Pattern::list(&[called.to_owned()]),
             ..Wanted::default()
         };
-        Self::all(root, &wanted)
+        Ok(Self::all(root, &wanted))
     }
 
     /// Every container that is wanted, the dead that nobody reaps with them.
@@ -200,16 +208,8 @@ impl Target {
 impl Verdict {
     /// Whether both are about the same wait.
     pub fn holds_as(&self, later: &Self) -> bool {
-        let key = |verdict: &Self| {
-            let of = |holder: &super::Holder| {
-                (
-                    holder.wait,
-                    holder.process.as_ref().map(|process| process.pid),
-                )
-            };
-            verdict.holders.iter().map(of).collect::<Vec<_>>()
-        };
-        let (before, now) = (key(self), key(later));
+        let keys = |verdict: &Self| verdict.holders.iter().map(Holder::key).collect::<Vec<_>>();
+        let (before, now) = (keys(self), keys(later));
         // Of many some may have gone meanwhile.
         self.status == later.status && now.iter().any(|holder| before.contains(holder))
     }

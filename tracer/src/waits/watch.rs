@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use super::target::{self, Target};
-use super::{Brief, Holder, Status, Verdict, Wait, words};
+use super::{Brief, Holder, Lasting, Status, Verdict, Wait, words};
 use crate::container::Root;
 use crate::snapshot::Task;
 
@@ -19,13 +19,12 @@ const SHARE: u32 = 20;
 pub struct Watch {
     root: Root,
     target: Target,
-    began: Instant,
     /// What was told last.
     told: Verdict,
     /// What is to be seen a second time before it is told.
     maybe: Option<Verdict>,
-    /// The last wait that was told.
-    held: Option<Verdict>,
+    /// The last wait that was told, and when.
+    held: Option<(Verdict, Instant)>,
     pause: Duration,
 }
 
@@ -43,8 +42,7 @@ impl Watch {
         Self {
             root: root.clone(),
             target,
-            began: Instant::now(),
-            held: first.is_stuck().then(|| first.clone()),
+            held: first.is_stuck().then(|| (first.clone(), Instant::now())),
             told: first,
             maybe: None,
             pause: PAUSE,
@@ -69,33 +67,32 @@ impl Watch {
         let Some(now) = now else {
             return Step::Over(Box::new(self.over()));
         };
-        if now.status == self.told.status && (now.holders.is_empty() || self.told.holds_as(&now)) {
+        if is_the_same(&self.told, &now) {
             self.maybe = None;
             return Step::Same;
         }
-        let is_seen_again = match &self.maybe {
-            Some(before) => {
-                before.status == now.status && (now.holders.is_empty() || before.holds_as(&now))
-            }
-            None => false,
-        };
+        let is_seen_again = self
+            .maybe
+            .as_ref()
+            .is_some_and(|before| is_the_same(before, &now));
         if !is_seen_again {
             self.maybe = Some(now);
             return Step::Same;
         }
         self.maybe = None;
         let mut now = now;
-        if let Some(held) = self.held.take() {
+        if let Some((held, _)) = self.held.take() {
             now.freed_by = freed(&self.root, &held);
         }
         if now.is_stuck() {
-            self.held = Some(now.clone());
+            self.held = Some((now.clone(), Instant::now()));
         }
         self.told = now.clone();
         Step::Changed(Box::new(now))
     }
 
     fn over(&self) -> Verdict {
+        let held = self.held.as_ref();
         let who = match self.told.subject.ns_pid {
             Some(1) => format!("PID 1 ({})", words::process(&self.told.subject)),
             _ => words::process(&self.told.subject),
@@ -113,17 +110,38 @@ impl Watch {
             frees: None,
             commands: Vec::new(),
             unknown: Vec::new(),
-            freed_by: self.held.as_ref().and_then(|held| freed(&self.root, held)),
-            lasting: self.held.as_ref().map_or_else(Default::default, |held| {
-                let watched = u64::try_from(self.began.elapsed().as_nanos()).ok();
-                let more = |ns: u64| ns.saturating_add(watched.unwrap_or(0));
-                super::Lasting {
-                    at_least_ns: held.lasting.at_least_ns.map(more).or(watched),
-                    at_most_ns: held.lasting.at_most_ns.map(more),
-                }
+            freed_by: held
+                .and_then(|(held, _)| freed(&self.root, held))
+                .or_else(|| self.told.freed_by.clone()),
+            lasting: held.map_or_else(Lasting::default, |(held, since)| {
+                lasted(held, since.elapsed(), self.pause)
             }),
             ..self.told.clone()
         }
+    }
+}
+
+/// Whether there is nothing to tell: what held it up most still does.
+fn is_the_same(before: &Verdict, now: &Verdict) -> bool {
+    before.status == now.status
+        && match before.holders.first() {
+            Some(first) => now.holders.iter().any(|holder| holder.key() == first.key()),
+            None => now.holders.is_empty(),
+        }
+}
+
+/// How long a wait was that was told so long ago and is over now, but was there at
+/// the last look.
+fn lasted(held: &Verdict, since: Duration, pause: Duration) -> Lasting {
+    let ns = |span: Duration| u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
+    let seen = ns(since.saturating_sub(pause));
+    let least = held.lasting.at_least_ns.unwrap_or(0);
+    Lasting {
+        at_least_ns: Some(least.saturating_add(seen)),
+        at_most_ns: held
+            .lasting
+            .at_most_ns
+            .map(|most| most.saturating_add(ns(since))),
     }
 }
 
