@@ -25,3 +25,4 @@ mod rungs;
 mod story;
 mod text;
 mod why;
+mod why_watch;

@@ -6,12 +6,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 use libc::{SIGKILL, SIGSTOP, SIGTERM};
-use nix::sys::signal::Signal;
 use serde_json::Value;
 use sigwhy::lab::arena::{Answer, Arena, Disposition, Order, Specimen, TracePolicy};
 
 use super::fuse::{FLUSH, Fuse, LOOKUP, OPEN};
-use super::live::{Live, Said, run, sigwhy};
+use super::live::{Said, run, sigwhy};
 use crate::cases::cgroup::Cgroup;
 use crate::cases::machine::Helper;
 use crate::harness::skip::{own_machine, skip};
@@ -22,15 +21,15 @@ type Outcome = anyhow::Result<()>;
 const SOON: Duration = Duration::from_secs(20);
 
 /// PID 1 of a namespace, whoever made it, and another process in there.
-struct Stage {
-    arena: Arena,
-    host: Specimen,
-    init: Specimen,
-    server: Specimen,
+pub struct Stage {
+    pub arena: Arena,
+    pub host: Specimen,
+    pub init: Specimen,
+    pub server: Specimen,
 }
 
 impl Stage {
-    fn new() -> anyhow::Result<Self> {
+    pub fn new() -> anyhow::Result<Self> {
         let arena = Arena::new(Path::new(env!("CARGO_BIN_EXE_sigwhy")))?;
         let host = arena.spawn_host("launcher")?;
         let init = host.spawn_init("app")?;
@@ -43,16 +42,16 @@ impl Stage {
         })
     }
 
-    fn kill(&self) -> Outcome {
+    pub fn kill(&self) -> Outcome {
         self.host.kill(self.init.pid(), SIGKILL)
     }
 
-    fn is_reaped(&self) -> Outcome {
+    pub fn is_reaped(&self) -> Outcome {
         self.init.reap(SOON).map(drop)
     }
 
     /// The verdict, once it is what it is to be: dying takes its time.
-    fn verdict(&self, status: &str) -> anyhow::Result<Value> {
+    pub fn verdict(&self, status: &str) -> anyhow::Result<Value> {
         verdict_of(&self.init, status)
     }
 
@@ -385,86 +384,6 @@ fn an_init_that_hangs_on_its_way_out() -> Outcome {
     assert_eq!(verdict["holders_total"], 1, "{verdict:#}");
     fuse.abort();
     stage.is_reaped()
-}
-
-#[test]
-fn it_stays_until_it_is_over() -> Outcome {
-    let stage = Stage::new()?;
-    let outside = stage.arena.spawn_host("docker-exec")?;
-    let injected = outside.inject(&stage.init, "injected")?;
-    stage.kill()?;
-    injected.await_death(SOON)?;
-    stage.verdict("stuck")?;
-    let pid = stage.init.pid().to_string();
-    let watch = Live::spawn(sigwhy().args(["why", &pid, "--watch"]))?;
-    watch.line(": stuck")?;
-    watch.line("Why:")?;
-    // A look takes little of a CPU, however long it stays.
-    let before = cpu_ticks(watch.pid())?;
-    std::thread::sleep(Duration::from_secs(2));
-    let used = cpu_ticks(watch.pid())? - before;
-    ensure!(used < 60, "{used} ticks of the CPU in about two seconds");
-    injected.reap(SOON)?;
-    stage.is_reaped()?;
-    let said = watch.wait()?;
-    assert_eq!(said.status.code(), Some(0), "{:?}", said.err);
-    let out = said.out.join("\n");
-    assert!(out.contains(": gone"), "{out}");
-    let reaped = format!(
-        "What freed it: docker-exec {} reaped injected",
-        outside.pid()
-    );
-    assert!(out.contains(&reaped), "{out}");
-    Ok(())
-}
-
-/// What a process has used of CPUs, in clock ticks.
-fn cpu_ticks(pid: u32) -> anyhow::Result<u64> {
-    let text = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    let (_, tail) = text.rsplit_once(')').context("a stat")?;
-    let fields: Vec<&str> = tail.split_ascii_whitespace().collect();
-    Ok(fields[11].parse::<u64>()? + fields[12].parse::<u64>()?)
-}
-
-#[test]
-fn ctrl_c_ends_watching_and_says_how_it_stands() -> Outcome {
-    let stage = Stage::new()?;
-    let pid = stage.init.pid().to_string();
-    let watch = Live::spawn(sigwhy().args(["why", &pid, "-w", "--format", "json"]))?;
-    watch.record(|record| record["status"] == "not_stuck")?;
-    watch.signal(Signal::SIGINT)?;
-    let said = watch.wait()?;
-    assert_eq!((said.status.code(), said.out.len()), (Some(0), 1));
-    assert!(said.err.is_empty(), "{:?}", said.err);
-
-    stage.init.block(&[SIGTERM])?;
-    stage.host.kill(stage.init.pid(), SIGTERM)?;
-    let watch = Live::spawn(sigwhy().args(["why", &pid, "-w", "--format", "json"]))?;
-    watch.record(|record| record["status"] == "stuck")?;
-    assert_eq!(watch.end()?.status.code(), Some(3));
-    Ok(())
-}
-
-#[test]
-fn a_watch_tells_a_wait_that_begins() -> Outcome {
-    let stage = Stage::new()?;
-    let pid = stage.init.pid().to_string();
-    let watch = Live::spawn(sigwhy().args(["why", &pid, "--watch", "--format", "json"]))?;
-    watch.record(|record| record["status"] == "not_stuck")?;
-    let tracer = stage.arena.spawn_host("strace")?;
-    tracer.seize(stage.server.pid(), TracePolicy::Neglect)?;
-    stage.kill()?;
-    watch.record(|record| record["wait"] == "traced")?;
-    let who = format!("strace {} ended", tracer.pid());
-    tracer.discard();
-    stage.is_reaped()?;
-    let said = watch.wait()?;
-    let records = said.records()?;
-    let last = records.last().context("a last word")?;
-    assert_eq!(last["status"], "gone", "{last:#}");
-    let freed = last["freed_by"].as_str().context("what freed it")?;
-    assert!(freed.starts_with(&who), "{freed}");
-    Ok(())
 }
 
 #[test]

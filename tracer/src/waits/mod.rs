@@ -3,7 +3,7 @@
 //! waited. `docs/kernel-zap.md` has the eight waits.
 //!
 //! [`scene`] reads the facts from `/proc` and the freezers, [`judge`] says what
-//! they mean (pure, tested on recorded facts), [`watch`] follows until it is over,
+//! they mean (pure, tested on recorded facts; `verdict` puts it together), [`watch`] follows until it is over,
 //! [`text`] prints. No records and no BPF: what went before is not known here, so
 //! this is not [`crate::diagnosis`], but the ids and the advice are the same
 //! ([`catalogue`]).
@@ -19,6 +19,7 @@ pub mod judge;
 pub mod scene;
 pub mod target;
 pub mod text;
+mod verdict;
 pub mod watch;
 mod words;
 
