@@ -10,9 +10,9 @@ use super::look::Facts;
 use super::{Audit, Ends, Finding, Passes, Weight, Zombie};
 use crate::decide::{Reason, names};
 use crate::diagnosis::{Id, YOUNG_NS};
-use crate::record::{Runtime, duration};
+use crate::record::duration;
 use crate::snapshot::Task;
-use crate::waits::{Advice, Brief, brief, outsider, process_words};
+use crate::waits::{Advice, Brief, brief, has_keeper, outsider, process_words};
 
 /// Names in one sentence.
 const NAMED: usize = 4;
@@ -363,17 +363,12 @@ fn unreaped(case: &Case, audit: &Audit) -> Option<Advice> {
     })
 }
 
-/// Runtimes that have a process beside each container, which is its parent.
-fn has_keeper(runtime: Runtime) -> bool {
-    matches!(
-        runtime,
-        Runtime::Docker | Runtime::Containerd | Runtime::CriO | Runtime::Podman
-    )
-}
-
 pub fn runtime_gone(facts: &Facts, main: &Task) -> Option<Finding> {
     let parent = facts.parent.as_ref()?;
-    let is_left = has_keeper(facts.row.runtime) && parent.pid == 1 && parent.level() == 0;
+    if !has_keeper(facts.row.runtime) {
+        return None;
+    }
+    let is_left = parent.pid == 1 && parent.level() == 0;
     let who = process_words(&brief(main));
     let text = match (main.is_dead(), is_left) {
         (true, _) => format!(

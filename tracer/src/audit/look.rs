@@ -5,9 +5,9 @@ use std::thread;
 
 use super::{Audit, judge};
 use crate::container::{Root, Wanted, process};
-use crate::record::Runtime;
 use crate::snapshot::takers::{self, Taker};
 use crate::snapshot::{self, Dead, Row, Task};
+use crate::waits::has_keeper;
 use crate::waits::scene::now_ticks;
 use crate::waits::target;
 
@@ -80,12 +80,12 @@ fn facts(root: &Root, wanted: &Wanted) -> Vec<Facts> {
 }
 
 /// Whether it is there: what has ended since the list was made is left out, and so
-/// is a dead PID 1 that is just being reaped, or that no runtime is to reap.
+/// is a dead PID 1 that is just being reaped, or that no shim or monitor is to reap.
 fn is_to_be_told(facts: &Facts) -> bool {
     match &facts.main {
         Some(main) if main.is_dead() => {
             let is_forgotten = main.idle_ns.is_none_or(|ns| ns >= judge::FORGOTTEN_NS);
-            is_forgotten && facts.row.runtime != Runtime::Unknown
+            is_forgotten && has_keeper(facts.row.runtime)
         }
         Some(_) => facts.row.stop.is_some(),
         None => false,

@@ -322,6 +322,8 @@ fn the_runtime_is_gone() {
     left.row.runtime = Runtime::Runc;
     found(&left, &[]);
     left.main = left.main.map(dead);
+    found(&left, &[]);
+    left.row.runtime = Runtime::Docker;
     found(&left, &["RUNTIME_GONE"]);
 }
 

@@ -27,6 +27,7 @@ mod words;
 pub(crate) mod tests;
 
 pub use scene::Scene;
+pub use verdict::has_keeper;
 pub use words::{brief, outsider, process as process_words};
 
 /// What is said about one target. Unknown is null.

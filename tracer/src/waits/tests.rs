@@ -280,10 +280,10 @@ fn a_dead_init_that_nobody_reaps() {
     is(&verdict, Wait::Unreaped, None, "RUNTIME_GONE");
     let parent = verdict.holders[0].parent.as_ref();
     assert_eq!(parent.map(|p| p.pid), Some(1542));
-    // No runtime can be gone where none is known.
+    // Nobody can be gone where nobody was to reap.
     let scene = scene(vec![dead(init())], vec![shim()]);
-    let unknown = named(Runtime::Unknown);
-    for named in [None, Some(&unknown)] {
+    let (unknown, runc) = (named(Runtime::Unknown), named(Runtime::Runc));
+    for named in [None, Some(&unknown), Some(&runc)] {
         let verdict = judge::namespace(&scene, named, now()).expect("its PID 1 is there");
         assert_eq!(verdict.wait, Some(Wait::Unreaped));
         assert_eq!(verdict.diagnosis, None);

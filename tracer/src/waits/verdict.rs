@@ -10,13 +10,22 @@ use crate::snapshot::Task;
 
 /// The same, as that of a container.
 pub fn of_container(mut verdict: Verdict, named: Option<&Named>) -> Verdict {
-    // Where no runtime is known, none can have gone.
-    let has_runtime = named.is_some_and(|named| named.runtime != Runtime::Unknown);
-    if verdict.wait == Some(Wait::Unreaped) && !has_runtime {
+    // Where nobody but the machine's PID 1 is to reap, nobody can have gone.
+    let is_kept = named.is_some_and(|named| has_keeper(named.runtime));
+    if verdict.wait == Some(Wait::Unreaped) && !is_kept {
         verdict.diagnosis = None;
     }
     verdict.container = named.cloned();
     verdict
+}
+
+/// Runtimes that have a process beside each container, which is its parent: a shim
+/// or a monitor. runc by itself leaves a container to the machine's PID 1.
+pub fn has_keeper(runtime: Runtime) -> bool {
+    matches!(
+        runtime,
+        Runtime::Docker | Runtime::Containerd | Runtime::CriO | Runtime::Podman
+    )
 }
 
 /// What is to be said.
