@@ -53,7 +53,7 @@ pub fn findings(case: &Case, audit: &Audit, cut: &[&Task]) -> Vec<Finding> {
     findings
 }
 
-/// "; nginx 3[12], which has a handler for SIGTERM, is killed with it".
+/// Who is killed with PID 1, as the end of a sentence.
 fn and_others(audit: &Audit) -> String {
     match audit.cut_off_total {
         0 => String::new(),

@@ -1,5 +1,5 @@
 //! What the facts mean for a stop: who hears it, who passes it on, who would be cut
-//! off, who is dead. Pure; what is wrong with that is [`super::findings`].
+//! off, who is dead. Pure; what is wrong with that is `findings`.
 
 use tracer_common::signals::{SIGTERM, contains};
 
