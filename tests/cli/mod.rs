@@ -5,6 +5,7 @@
 //! test looks for the records of its own processes, and holds ALL records to
 //! the filter that it has set.
 
+mod audit;
 mod cgroup;
 mod doctor;
 mod endings;
@@ -12,6 +13,7 @@ mod errors;
 mod explain;
 mod filters;
 mod flight;
+mod fuse;
 mod import;
 mod instructions;
 mod json;
@@ -27,3 +29,5 @@ mod rungs;
 mod sockets;
 mod story;
 mod text;
+mod why;
+mod why_watch;

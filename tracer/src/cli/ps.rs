@@ -10,7 +10,7 @@ use clap::ValueEnum;
 
 use crate::container::Root;
 use crate::output::color::{Color, Variables};
-use crate::snapshot::{self, Row};
+use crate::snapshot::{self, Dead, Row};
 
 use super::which::{Asking, Which};
 
@@ -60,7 +60,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     std::fs::read_dir(&proc)
         .with_context(|| format!("cannot list {}: mount a procfs there", proc.display()))?;
     let wanted = args.which.wanted();
-    let mut rows = snapshot::asking(&Root::new(&args.root), args.asking.patience());
+    let mut rows = snapshot::list(&Root::new(&args.root), Dead::Out, args.asking.patience());
     rows.retain(|row| wanted.takes(row));
     if rows.is_empty() && !wanted.is_all() && args.format == Format::Text {
         super::tell("none of these containers runs");

@@ -110,8 +110,10 @@ fn parse_fail_on(text: &str) -> Result<FailOn, String> {
     if text == "ungraceful" {
         return Ok(FailOn::Ungraceful);
     }
-    Id::find(text).map(FailOn::Diagnosis).ok_or_else(|| {
-        let ids: Vec<_> = catalogue::ALL.iter().map(|entry| entry.id.cli()).collect();
+    let found = Id::find(text).filter(|id| id.is_in_records());
+    found.map(FailOn::Diagnosis).ok_or_else(|| {
+        let known = catalogue::ALL.iter().map(|entry| entry.id);
+        let ids: Vec<_> = known.filter(|id| id.is_in_records()).map(Id::cli).collect();
         format!("there are ungraceful, {}", ids.join(", "))
     })
 }

@@ -9,10 +9,10 @@ use crate::episode::{
     story::{Hop, Story},
     words,
 };
-use crate::record::{Disposition, duration};
+use crate::record::{Comm, Disposition, duration};
 
 /// How young an init may be that has not set its handlers yet, in ns.
-const YOUNG_NS: u64 = 5_000_000_000;
+pub const YOUNG_NS: u64 = 5_000_000_000;
 
 /// SIGPIPEs that are more than a reader that has gone.
 const OVER_AND_OVER: u64 = 3;
@@ -29,12 +29,15 @@ pub fn failed(story: &Story) -> bool {
 /// by its `#!` line has its own name, not the shell's.
 const ENTRYPOINTS: [&str; 2] = ["docker-entrypoi", "entrypoint"];
 
+/// Whether it is the name of a shell, or of a script.
+pub fn is_shell_or_script(comm: &str) -> bool {
+    is_shell(comm) || comm.ends_with(".sh") || ENTRYPOINTS.contains(&comm)
+}
+
 /// Who was asked to end has the name of a shell, or of a script.
 pub fn is_a_shell(story: &Story) -> bool {
-    story.main.comm.is_some_and(|comm| {
-        let comm = comm.as_str();
-        is_shell(&comm) || comm.ends_with(".sh") || ENTRYPOINTS.contains(&&*comm)
-    })
+    let is = |comm: Comm| is_shell_or_script(&comm.as_str());
+    story.main.comm.is_some_and(is)
 }
 
 /// A stop signal that the kernel threw away because PID 1 had no handler.

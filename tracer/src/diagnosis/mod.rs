@@ -6,15 +6,9 @@
 //!
 //! Never louder than the evidence. A cause that rests on something unknown says
 //! what; where events were lost, every diagnosis says `complete: false`. Some
-//! causes leave no trace in records at all. These need what `/proc`, a runtime or
-//! a kubelet says, and are not here:
-//!
-//! | id | what is missing |
-//! |---|---|
-//! | `SENDER_DENIED` | a refused kill(2) (EPERM, an LSM) fires no tracepoint of signals |
-//! | `ORPHAN_DAEMONS` | the parents of the processes that a zap kills |
-//! | `ZOMBIE_ACCUMULATION` | the release of a zombie |
-//! | `RUNTIME_GONE` | the parent of the init |
+//! causes leave no trace in records: those that a look at the machine tells are
+//! in `present`. `SENDER_DENIED` is in no list at all: a refused kill(2) (EPERM, an
+//! LSM) fires no tracepoint of signals, and leaves nothing to look at.
 
 use std::borrow::Cow;
 
@@ -28,12 +22,15 @@ mod killed;
 mod late;
 mod lost;
 pub mod page;
+mod present;
 mod shared;
 mod stuck;
 #[cfg(test)]
 mod tests;
 
 pub use catalogue::{Entry, Id};
+pub use late::is_manager_name;
+pub use lost::{YOUNG_NS, is_shell_or_script};
 
 /// What a test found.
 #[derive(Debug, Clone)]

@@ -65,7 +65,7 @@ pub fn page(topic: Topic) -> Page {
             example: example(reason),
         },
         Topic::Diagnosis(id) => {
-            let entry = id.entry();
+            let entry = catalogue::entry(id);
             Page::Diagnosis {
                 id: id.id(),
                 about: entry.about,

@@ -18,13 +18,22 @@ use crate::decide::names;
 use crate::kernel::cgroup::v1_controller;
 use crate::record::Runtime;
 
+pub mod freezer;
+mod idle;
+mod nesting;
+pub mod status;
 pub mod stop;
+pub mod takers;
+pub mod task;
 pub mod text;
 
 #[cfg(test)]
 mod tests;
 
+pub use freezer::Freezer;
+pub use nesting::outer;
 pub use stop::Stop;
+pub use task::{Task, Thread};
 
 /// A container that runs now. Unknown is null.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -51,6 +60,12 @@ pub struct Row {
     pub stop: Option<Stop>,
     /// Seconds from there to SIGKILL, where the runtime wrote them.
     pub stop_timeout: Option<u32>,
+    /// Who is in it, as this `/proc` numbers them.
+    #[serde(skip)]
+    pub pids: Vec<u32>,
+    /// Of them, the init of its PID namespace.
+    #[serde(skip)]
+    pub init: Option<u32>,
 }
 
 /// The main process of a container.
@@ -72,21 +87,30 @@ struct Key {
     pid_ns: u32,
 }
 
+/// Whether the dead are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dead {
+    /// They are not.
+    Out,
+    /// The PID 1 of a container is, where nobody has reaped it.
+    Inits,
+}
+
 /// Everything that runs in a container or in a PID namespace of its own, by name,
 /// from files alone.
 pub fn containers(root: &Root) -> Vec<Row> {
-    asking(root, None)
+    list(root, Dead::Out, None)
 }
 
-/// The same. What files did not tell is asked of the runtimes, which have so long
-/// to answer in all; `None` is not at all.
-pub fn asking(root: &Root, patience: Option<Duration>) -> Vec<Row> {
+/// The same, and what does not run any more. What files did not tell is asked of the
+/// runtimes, which have so long to answer in all; `None` is not at all.
+pub fn list(root: &Root, dead: Dead, patience: Option<Duration>) -> Vec<Row> {
     let table = root.text("/proc/cgroups").unwrap_or_default();
     let controller = v1_controller(&table);
     let host = process::host_ns(root);
     let mut groups: BTreeMap<Key, Vec<u32>> = BTreeMap::new();
     for pid in process::all(root) {
-        let Some(key) = key(root, pid, controller, host) else {
+        let Some(key) = key(root, pid, controller, host, dead) else {
             continue;
         };
         groups.entry(key).or_default().push(pid);
@@ -124,9 +148,18 @@ fn ask(root: &Root, found: &mut [(Key, Option<Identity>, Vec<u32>)], patience: D
     }
 }
 
-/// Where a process belongs; `None` for one of the host, and for a zombie.
-fn key(root: &Root, pid: u32, controller: Option<&str>, host: Option<u32>) -> Option<Key> {
-    if process::stat(root, pid)?.is_dead {
+/// Where a process belongs; `None` for one of the host, and for the dead that are
+/// not listed.
+fn key(
+    root: &Root,
+    pid: u32,
+    controller: Option<&str>,
+    host: Option<u32>,
+    dead: Dead,
+) -> Option<Key> {
+    let is_init =
+        || process::ns_pids(root, pid).is_some_and(|n| n.len() > 1 && n.last() == Some(&1));
+    if process::stat(root, pid)?.is_dead && (dead == Dead::Out || !is_init()) {
         return None;
     }
     let pid_ns = process::pid_ns(root, pid)?;
@@ -237,6 +270,8 @@ fn row(
         shares_pid_ns: own_init.is_none(),
         main,
         processes: pids.len(),
+        pids: pids.to_vec(),
+        init: own_init,
         stop,
         stop_timeout: identity.stop_timeout,
     }

@@ -19,7 +19,7 @@ pub(crate) mod words;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use columns::Paint;
+pub use columns::Paint;
 use columns::{Cell, Columns};
 pub use episode::{seconds, verdict};
 pub use session::{header, summary};
