@@ -186,7 +186,7 @@ fn labels(placed: &mut [Placed<'_>]) {
 
 /// About how wide a text is, with what is free around it.
 fn pixels(text: &str) -> f64 {
-    text.chars().count() as f64 * 6.9 + 12.0
+    text.chars().count() as f64 * 7.4 + 14.0
 }
 
 /// Whether a text has room in a part of a width.
