@@ -72,7 +72,7 @@ pub struct Args {
     #[arg(short, long)]
     pub ungraceful: bool,
 
-    /// List so many; 20 where nobody says, and all as JSON.
+    /// List so many; 20 where nobody says, 100 on a page, and all as JSON.
     #[arg(short = 'n', long, value_name = "N")]
     pub limit: Option<usize>,
 
