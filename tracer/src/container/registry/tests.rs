@@ -5,6 +5,7 @@ use tracer_common::globals::INIT_PID_NS_INUM;
 
 use super::*;
 use crate::container::Kind;
+use crate::container::Renamed;
 use crate::container::cgroupfs::Hierarchy;
 use crate::record::{Comm, Runtime};
 
