@@ -51,6 +51,9 @@ pub const NEEDS: &[Need] = &[
     program("bash-static", &["bash-static"]),
     program("protoc", &["protobuf-compiler"]),
     program("cc", &["gcc"]),
+    program("go", &["golang-go"]),
+    program("lxc-start", &["lxc"]),
+    program("systemd-nspawn", &["systemd-container"]),
     Need {
         what: What::File("/usr/bin/node"),
         packages: &["nodejs"],
@@ -62,6 +65,16 @@ pub const NEEDS: &[Need] = &[
     Need {
         what: What::Python("google.protobuf"),
         packages: &["python3-protobuf"],
+    },
+];
+
+/// For compiling the kubelet.
+pub const KUBELET: &[Need] = &[
+    program("go", &["golang-go"]),
+    program("dpkg-source", &["dpkg-dev"]),
+    Need {
+        what: What::File("/usr/share/gocode/src/github.com/modern-go/reflect2/reflect2.go"),
+        packages: &["golang-github-modern-go-reflect2-dev"],
     },
 ];
 
