@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use super::engine::{Container, cri, dir, image, said as output, unique};
 use super::harness::slow;
 use super::identity::{Identity, hold};
-use super::live::{run, sigwhy};
+use super::live::{Live, run, sigwhy};
 use super::said::{apart, line, to};
 use super::verdicts::ids;
 use super::{KILL_FORCED, Outcome, TERM_DROPPED};
@@ -190,14 +190,16 @@ fn told(pod: &Pod, remove: bool) -> anyhow::Result<Told> {
     command.args(["run", "--format", "json", "-c", name, "--"]);
     command.args(["timeout", "60", "sh", "-c", script]);
     command.arg(&pod.manifest).args([init, sandbox]);
+    let live = Live::json([""; 0])?;
     let said = run(&mut command)?;
     assert_eq!(said.status.code(), Some(0), "{}", said.err());
+    let signals = live.records()?;
+    let signals = to(&pod.app, &signals).into_iter().cloned().collect();
     let records = said.records()?;
     let is_its =
         |record: &&Value| record["type"] == "episode" && record["init"]["pid"] == pod.app.pid;
     let episode = records.iter().find(is_its).context("no episode")?.clone();
     hold(&episode["container"], &pod.app);
-    let signals = to(&pod.app, &records).into_iter().cloned().collect();
     Ok(Told { signals, episode })
 }
 
@@ -217,7 +219,7 @@ fn a_deleted_pod_is_asked_waited_for_and_killed() -> Outcome {
     }
     assert_eq!(
         ids(&told.episode),
-        ["PID1_NO_HANDLER", "GRACE_EXPIRED_KILL"],
+        ["PID1_NO_HANDLER", "GRACE_EXPIRED_KILL", "PROBE_OR_EVICTION"],
         "{:#}",
         told.episode
     );
@@ -294,7 +296,7 @@ fn a_failed_probe_stops_the_container_and_not_the_pod() -> Outcome {
     assert!(pod.pause.runs());
     assert_eq!(
         ids(&told.episode),
-        ["PID1_NO_HANDLER", "GRACE_EXPIRED_KILL"],
+        ["PID1_NO_HANDLER", "GRACE_EXPIRED_KILL", "PROBE_OR_EVICTION"],
         "{:#}",
         told.episode
     );
