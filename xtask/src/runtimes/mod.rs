@@ -277,7 +277,7 @@ fn up(ws: &Workspace, kubelet: bool) -> Result<ExitCode> {
     });
     let images = image::build(ws, &runtimes.dir)?;
     say(format!("images are {}", images.archive.display()));
-    runtimes.start(&say)?;
+    runtimes.start(say)?;
     let filled = runtimes.load(&images)?;
     say(match filled.len() {
         0 => "images are loaded".into(),
@@ -287,7 +287,7 @@ fn up(ws: &Workspace, kubelet: bool) -> Result<ExitCode> {
     runtimes.install_bundle()?;
     runtimes.until_the_cri_knows()?;
     if kubelet {
-        runtimes.start_kubelet(&say)?;
+        runtimes.start_kubelet(say)?;
     }
     say(format!("all is up: {}", runtimes.dir.display()));
     Ok(ExitCode::SUCCESS)
