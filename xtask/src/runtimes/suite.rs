@@ -46,10 +46,22 @@ pub fn play(ws: &Workspace, kubelet: bool, report: Option<&str>, args: &[OsStrin
     let binary = target::build(ws, "runtimes")?;
     // The records are root's: as another user nothing would seem to be up.
     let was_up = as_root(ws, &["status"], || status(ws))? == ExitCode::SUCCESS;
+    // A kubelet ends the pods that others make: theirs are played without one.
     let had_kubelet = Runtimes::new(ws)?.kubelet()?.state() != State::Down;
-    let ran = bring_up(ws, kubelet)
+    if had_kubelet {
+        take_down(ws, Down::Kubelet).and_then(|code| is_good(code, "`runtimes down --kubelet`"))?;
+    }
+    let ran = bring_up(ws, false)
         .and_then(|code| is_good(code, "`runtimes up`"))
-        .and_then(|()| run_tests(ws, &binary, kubelet, report, args));
+        .and_then(|()| run_tests(ws, &binary, false, report, args));
+    let ran = match kubelet {
+        true => ran.and_then(|()| {
+            let code = bring_up(ws, true)?;
+            is_good(code, "`runtimes up --kubelet`")?;
+            run_tests(ws, &binary, true, report, args)
+        }),
+        false => ran,
+    };
     let what = match (was_up, kubelet && !had_kubelet) {
         (true, false) => return ran,
         (true, true) => Down::Kubelet,
@@ -88,11 +100,13 @@ fn run_tests(
     }
     if let Some(report) = report {
         let report = std::path::absolute(report).context(|| report.to_owned())?;
-        fs::write(&report, "").context(|| format!("cannot write {}", report.display()))?;
+        if !kubelet {
+            fs::write(&report, "").context(|| format!("cannot write {}", report.display()))?;
+        }
         command.arg(format!("{TOLD_REPORT}={}", utf8(&report)?));
     }
-    // Without a kubelet its tests are left out by libtest, and counted.
-    let only = kubelet.then_some("--include-ignored");
+    // Its tests are those that libtest leaves out, and counts.
+    let only = kubelet.then_some("--ignored");
     workspace::run(
         command.arg(binary).args(only).args(args),
         "the tests on real containers",
