@@ -47,7 +47,7 @@ pub fn unique(tag: &str) -> String {
 }
 
 /// A command line of a runtime that is up.
-fn client(program: &str) -> anyhow::Result<Command> {
+pub fn client(program: &str) -> anyhow::Result<Command> {
     dir().map(|_| Command::new(program))
 }
 
@@ -61,10 +61,6 @@ pub fn podman() -> anyhow::Result<Command> {
 
 pub fn ctr() -> anyhow::Result<Command> {
     client("ctr")
-}
-
-pub fn runc() -> anyhow::Result<Command> {
-    client("runc")
 }
 
 /// The CRI client, whose commands its own text explains.

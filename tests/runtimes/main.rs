@@ -1,5 +1,6 @@
-//! sigwhy on real containers: Docker's, containerd's, pods of its CRI, Podman's
-//! and runc's, stopped and killed by their own tools.
+//! sigwhy on real containers: Docker's, containerd's, pods of its CRI and of a
+//! kubelet, Podman's, runc's, crun's, LXC's and systemd-nspawn's, stopped and
+//! killed by their own tools.
 //!
 //! They need what `cargo xtask runtimes up` brings up; `cargo xtask runtimes test`
 //! does it all. What the kernel does is tested elsewhere, by processes that are
@@ -10,16 +11,21 @@ mod docker;
 mod engine;
 mod identity;
 mod inits;
+mod kubelet;
 #[path = "../cli/live.rs"]
 #[expect(dead_code, reason = "the tests of the command line use the rest of it")]
 mod live;
 /// What live.rs asks of the other tests' harness.
 mod harness {
+    pub use super::skip::{own_machine, skip};
     pub use super::slow::slow;
 }
+mod machines;
 mod others;
 mod pods;
 mod said;
+#[path = "../harness/skip.rs"]
+mod skip;
 #[path = "../harness/slow.rs"]
 mod slow;
 mod sockets;

@@ -33,7 +33,8 @@ fn told(container: &Container, args: &[&str]) -> anyhow::Result<Value> {
     Ok(episode.clone())
 }
 
-fn ids(episode: &Value) -> Vec<&str> {
+/// Its diagnoses.
+pub fn ids(episode: &Value) -> Vec<&str> {
     let list = episode["diagnoses"].as_array();
     list.into_iter()
         .flatten()

@@ -14,7 +14,11 @@ their cgroups are where a kubelet with cgroupfs has them.
   exec CONTAINER COMMAND [ARG...]      its output and exit code
   stop CONTAINER SECONDS               SIGTERM, and SIGKILL after SECONDS
   stop-pod POD, remove-pod POD         with all that is in it
-  remove-all                           the pods that this program has made
+  remove-all                           the pods that this program has made, and those
+                                       of a kubelet with the same label
+  static-pods                          those of a kubelet that run: their names
+  find POD-NAME                        of one of these, the pod's id and those of its
+                                       containers that run
 """
 
 import json
@@ -37,6 +41,11 @@ LABEL = "sigwhy-test"
 # Where a pod keeps what its containers need to be made like it.
 PIDNS = "sigwhy-test/pidns"
 PARENT = "sigwhy-test/cgroup-parent"
+
+# A kubelet's on all pods of its own.
+SOURCE = "kubernetes.io/config.source"
+READY = 0
+RUNNING = 1
 
 channel = grpc.insecure_channel(
     "unix://" + SOCKET,
@@ -154,6 +163,20 @@ def remove_all():
         remove_pod(pod.id)
 
 
+def static_pods():
+    return [pod for pod in our_pods() if SOURCE in pod.annotations and pod.state == READY]
+
+
+def find(name):
+    pod = next((pod for pod in static_pods() if pod.metadata.name == name), None)
+    if pod is None:
+        sys.exit("no pod runs that is called " + name)
+    only = cri.ContainerFilter(pod_sandbox_id=pod.id)
+    request = cri.ListContainersRequest(filter=only)
+    all_there = call("ListContainers", request, cri.ListContainersResponse).containers
+    print(pod.id, *(one.id for one in all_there if one.state == RUNNING))
+
+
 COMMANDS = {
     "version": version,
     "image": image,
@@ -181,6 +204,8 @@ COMMANDS = {
     "stop-pod": lambda pod: call("StopPodSandbox", cri.PodSandboxId(pod_sandbox_id=pod)),
     "remove-pod": remove_pod,
     "remove-all": remove_all,
+    "static-pods": lambda: print(*(pod.metadata.name for pod in static_pods())),
+    "find": find,
 }
 
 

@@ -141,7 +141,13 @@ impl Resolver {
         let Some(path) = given.or_else(|| self.path_of(id, question.process)) else {
             return Verdict::Unknown;
         };
-        let mut verdict = self.at(&path, question.process);
+        // What the path only hints at is told by who is in there, as nspawn's.
+        let is_weak = || shapes::shape(&path).is_some_and(|shape| shape.weak);
+        let process = question.process.or_else(|| {
+            let pid = is_weak().then(|| self.members(id.hierarchy, &path).first().copied())??;
+            Some(id_of(pid, &process::stat(&self.root, pid)?))
+        });
+        let mut verdict = self.at(&path, process);
         if let Verdict::Container(identity) = &mut verdict
             && identity.pid_ns.is_none()
         {
@@ -152,13 +158,17 @@ impl Resolver {
 
     /// Whether a process of a cgroup is in the host's PID namespace.
     fn is_on_host(&self, hierarchy: Hierarchy, path: &str) -> bool {
-        let members = self.index.directory(hierarchy, path);
-        let Some(text) = members.and_then(|at| self.root.text(at.join("cgroup.procs"))) else {
-            return false;
-        };
-        let mut members = text.lines().filter_map(|line| line.parse().ok());
+        let mut members = self.members(hierarchy, path).into_iter();
         let pid_ns = members.find_map(|pid| process::pid_ns(&self.root, pid));
         pid_ns == Some(INIT_PID_NS_INUM)
+    }
+
+    /// The processes in a cgroup itself.
+    fn members(&self, hierarchy: Hierarchy, path: &str) -> Vec<u32> {
+        let directory = self.index.directory(hierarchy, path);
+        let text = directory.and_then(|at| self.root.text(at.join("cgroup.procs")));
+        let text = text.unwrap_or_default();
+        text.lines().filter_map(|line| line.parse().ok()).collect()
     }
 
     /// Who is in the cgroup at a path; `process`: any that was seen in it.

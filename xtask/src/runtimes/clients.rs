@@ -64,7 +64,7 @@ impl Runtimes<'_> {
     }
 
     /// The CRI client of tests/runtimes/cri.
-    fn cri(&self) -> Command {
+    pub fn cri(&self) -> Command {
         let mut command = self.client(super::PYTHON);
         command.arg("-B").arg(self.dir.join("cri/client.py"));
         command

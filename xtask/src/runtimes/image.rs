@@ -32,6 +32,8 @@ pub const IMAGES: &[(&str, &[&str])] = &[
     ("tini-g", &["/bin/tini", "-g", "--", "/bin/c-init"]),
     ("dumb-init", &["/bin/dumb-init", "--", "/bin/c-init"]),
     ("catatonit", &["/bin/catatonit", "--", "/bin/c-init"]),
+    ("go-init", &["/bin/go-init"]),
+    ("go-init-notify", &["/bin/go-init-notify"]),
     ("pause", &["/bin/pause"]),
 ];
 
@@ -117,10 +119,26 @@ fn root(ws: &Workspace, parts: &Path) -> Result<Tree> {
     for name in ["c-init-handler", "pause", "segv"] {
         tree.link(&format!("/bin/{name}"), "c-init");
     }
+    let init = parts.join("go-init");
+    go_init(ws, parts, &init)?;
+    tree.host_file(&init, "/bin/go-init")?;
+    tree.link("/bin/go-init-notify", "go-init");
     tree.text("/bin/bash-init", 0o755, BASH_INIT);
     tree.text("/etc/passwd", 0o644, "root:x:0:0:root:/root:/bin/sh\n");
     tree.text("/etc/group", 0o644, "root:x:0:\n");
     Ok(tree)
+}
+
+/// A program of Go's own libraries alone, the same whenever it is built.
+fn go_init(ws: &Workspace, parts: &Path, init: &Path) -> Result<()> {
+    let mut go = ws.command("go");
+    go.args(["build", "-trimpath", "-ldflags", "-s -w", "-o"]);
+    go.args([utf8(init)?, "tests/runtimes/init.go"]);
+    go.env("CGO_ENABLED", "0").env("GO111MODULE", "off");
+    go.env("GOFLAGS", "").env("GOTOOLCHAIN", "local");
+    let path = parts.join("go");
+    go.env("GOCACHE", path.join("cache")).env("GOPATH", path);
+    workspace::run(&mut go, "compiling tests/runtimes/init.go")
 }
 
 fn write(tree: &Tree, file: &Path) -> Result<()> {
@@ -207,7 +225,14 @@ mod tests {
         for (name, argv) in IMAGES {
             for program in argv.iter().filter(|word| word.starts_with('/')) {
                 let file = program.trim_start_matches("/bin/");
-                let linked = ["bash-init", "c-init", "c-init-handler", "pause"];
+                let linked = [
+                    "bash-init",
+                    "c-init",
+                    "c-init-handler",
+                    "go-init",
+                    "go-init-notify",
+                    "pause",
+                ];
                 assert!(
                     linked.contains(&file) || PROGRAMS.iter().any(|(_, own)| own == &file),
                     "{name}: {program}"

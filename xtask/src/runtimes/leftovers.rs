@@ -11,9 +11,17 @@ use super::place::Crowd;
 use super::process::Process;
 use crate::failure::{Context as _, Result, fail};
 
-/// The cgroups that docker, ctr, the CRI client and podman make at the top of
-/// each hierarchy.
-const CGROUPS: &[&str] = &["docker", "default", "kubepods", "libpod_parent"];
+/// The cgroups that docker, ctr, the CRI client and the kubelet, podman, lxc and
+/// systemd-nspawn make at the top of each hierarchy.
+const CGROUPS: &[&str] = &[
+    "docker",
+    "default",
+    "kubepods",
+    "libpod_parent",
+    "lxc.pivot",
+    "payload",
+    "supervisor",
+];
 
 /// What runtimes put above a container's first process, by the 15 bytes that the
 /// kernel keeps of the name.

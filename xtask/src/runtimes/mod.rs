@@ -6,7 +6,7 @@
 //! [`place`].
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -20,6 +20,7 @@ mod clients;
 mod config;
 mod daemon;
 pub mod image;
+mod kubelet;
 mod leftovers;
 pub mod packages;
 mod place;
@@ -36,22 +37,25 @@ const PYTHON: &str = "/usr/bin/python3";
 /// In the order in which they are started: the second uses the first.
 const DAEMONS: [&str; 2] = ["containerd", "dockerd"];
 
+/// Also a kubelet, which must be compiled first.
+const KUBELET: &str = "--kubelet";
+
 /// The command.
 pub fn run(ws: &Workspace, args: &mut Args) -> Result<ExitCode> {
     match args.command().as_deref() {
         Some("up") => {
+            let kubelet = args.flag(KUBELET);
             args.finish()?;
-            as_root(ws, &["up"], || up(ws))
+            bring_up(ws, kubelet)
         }
         Some("down") => {
-            let purge = args.flag("--purge");
-            args.finish()?;
-            let words: &[&str] = if purge {
-                &["down", "--purge"]
-            } else {
-                &["down"]
+            let what = match (args.flag("--purge"), args.flag(KUBELET)) {
+                (true, _) => Down::Purge,
+                (false, true) => Down::Kubelet,
+                (false, false) => Down::All,
             };
-            as_root(ws, words, || down(ws, purge))
+            args.finish()?;
+            take_down(ws, what)
         }
         Some("status") => {
             args.finish()?;
@@ -64,6 +68,29 @@ pub fn run(ws: &Workspace, args: &mut Args) -> Result<ExitCode> {
             "runtimes what? up, run, test, status or down".into(),
         )),
     }
+}
+
+/// How much is ended.
+#[derive(Clone, Copy, PartialEq)]
+enum Down {
+    Kubelet,
+    All,
+    /// The images and the state too.
+    Purge,
+}
+
+fn bring_up(ws: &Workspace, kubelet: bool) -> Result<ExitCode> {
+    let words: &[&str] = if kubelet { &["up", KUBELET] } else { &["up"] };
+    as_root(ws, words, || up(ws, kubelet))
+}
+
+fn take_down(ws: &Workspace, what: Down) -> Result<ExitCode> {
+    let words: &[&str] = match what {
+        Down::Kubelet => &["down", KUBELET],
+        Down::All => &["down"],
+        Down::Purge => &["down", "--purge"],
+    };
+    as_root(ws, words, || down(ws, what))
 }
 
 /// Does it as root: here, or in another xtask under sudo.
@@ -186,21 +213,27 @@ impl<'a> Runtimes<'a> {
         clients::run_quietly(&mut protoc, "compiling tests/runtimes/cri/cri.proto")
     }
 
-    /// A directory for `runc run --bundle`: runc's own example, running a shell
-    /// that waits.
+    /// A directory for `runc run --bundle`.
     fn install_bundle(&self) -> Result<()> {
-        let bundle = self.dir.join("bundle");
-        let config = bundle.join("config.json");
-        let _ = fs::remove_dir_all(&bundle);
-        fs::create_dir_all(&bundle).context(|| format!("cannot make {}", bundle.display()))?;
-        let mut spec = self.ws.command("runc");
-        spec.arg("spec").current_dir(&bundle);
-        clients::run_quietly(&mut spec, "runc spec")?;
-        let text =
-            fs::read_to_string(&config).context(|| format!("cannot read {}", config.display()))?;
-        let text = bundle_config(&text, utf8(&self.dir.join("rootfs"))?)?;
-        self.write("bundle/config.json", &text)
+        let rootfs = self.dir.join("rootfs");
+        bundle(self.ws, &self.dir.join("bundle"), utf8(&rootfs)?).map(drop)
     }
+}
+
+/// Makes a bundle in `dir`, with its files in `rootfs`; returns its configuration:
+/// runc's own example, running a shell that waits.
+pub fn bundle(ws: &Workspace, dir: &Path, rootfs: &str) -> Result<String> {
+    let config = dir.join("config.json");
+    let _ = fs::remove_dir_all(dir);
+    fs::create_dir_all(dir).context(|| format!("cannot make {}", dir.display()))?;
+    let mut spec = ws.command("runc");
+    spec.arg("spec").current_dir(dir);
+    clients::run_quietly(&mut spec, "runc spec")?;
+    let text =
+        fs::read_to_string(&config).context(|| format!("cannot read {}", config.display()))?;
+    let text = bundle_config(&text, rootfs)?;
+    fs::write(&config, &text).context(|| format!("cannot write {}", config.display()))?;
+    Ok(text)
 }
 
 /// runc's example with another command, no terminal and the root file system at
@@ -223,7 +256,7 @@ fn bundle_config(example: &str, rootfs: &str) -> Result<String> {
 }
 
 /// `runtimes up`.
-fn up(ws: &Workspace) -> Result<ExitCode> {
+fn up(ws: &Workspace, kubelet: bool) -> Result<ExitCode> {
     let start = Instant::now();
     let say = |what: String| {
         let seconds = start.elapsed().as_secs_f64();
@@ -253,16 +286,27 @@ fn up(ws: &Workspace) -> Result<ExitCode> {
     runtimes.install_cri()?;
     runtimes.install_bundle()?;
     runtimes.until_the_cri_knows()?;
+    if kubelet {
+        runtimes.start_kubelet(say)?;
+    }
     say(format!("all is up: {}", runtimes.dir.display()));
     Ok(ExitCode::SUCCESS)
 }
 
 /// `runtimes down`.
-fn down(ws: &Workspace, purge: bool) -> Result<ExitCode> {
+fn down(ws: &Workspace, what: Down) -> Result<ExitCode> {
     packages::clean()?;
     let runtimes = Runtimes::new(ws)?;
     if !runtimes.dir.exists() {
         eprintln!("xtask: nothing was started");
+        return Ok(ExitCode::SUCCESS);
+    }
+    // It would start again what is removed.
+    let kubelet = runtimes.stop_kubelet(ws)?;
+    if let Some(pid) = kubelet {
+        eprintln!("xtask: stopped kubelet (pid {pid})");
+    }
+    if what == Down::Kubelet {
         return Ok(ExitCode::SUCCESS);
     }
     let crowd = runtimes.place.crowd();
@@ -275,7 +319,7 @@ fn down(ws: &Workspace, purge: bool) -> Result<ExitCode> {
         }
     }
     leftovers::clean(&runtimes.noted(), &crowd)?;
-    if purge {
+    if what == Down::Purge {
         let dir = &runtimes.dir;
         fs::remove_dir_all(dir).context(|| format!("cannot remove {}", dir.display()))?;
     }
@@ -299,7 +343,8 @@ fn run_inside(ws: &Workspace, args: &mut Args) -> Result<ExitCode> {
 fn status(ws: &Workspace) -> Result<ExitCode> {
     let runtimes = Runtimes::new(ws)?;
     let up = is_up(&runtimes);
-    for daemon in [&runtimes.containerd, &runtimes.dockerd] {
+    let kubelet = runtimes.kubelet()?;
+    for daemon in [&runtimes.containerd, &runtimes.dockerd, &kubelet] {
         println!("{:10} {}", daemon.name, describe(daemon.state()));
     }
     println!("{:10} {}", "state", runtimes.dir.display());

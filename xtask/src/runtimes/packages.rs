@@ -51,6 +51,9 @@ pub const NEEDS: &[Need] = &[
     program("bash-static", &["bash-static"]),
     program("protoc", &["protobuf-compiler"]),
     program("cc", &["gcc"]),
+    program("go", &["golang-go"]),
+    program("lxc-start", &["lxc"]),
+    program("systemd-nspawn", &["systemd-container"]),
     Need {
         what: What::File("/usr/bin/node"),
         packages: &["nodejs"],
@@ -71,6 +74,16 @@ pub const BROWSER: &[Need] = &[
     Need {
         what: What::File("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf"),
         packages: &["fonts-dejavu-core"],
+    },
+];
+
+/// For compiling the kubelet.
+pub const KUBELET: &[Need] = &[
+    program("go", &["golang-go"]),
+    program("dpkg-source", &["dpkg-dev"]),
+    Need {
+        what: What::File("/usr/share/gocode/src/github.com/modern-go/reflect2/reflect2.go"),
+        packages: &["golang-github-modern-go-reflect2-dev"],
     },
 ];
 

@@ -16,8 +16,8 @@ mount --bind "$target" /dev/shm/target
 mount -t tmpfs -o mode=755 tmpfs /run
 
 # Read as they are; what is written stays here (dockerd makes a key below /etc,
-# containerd a directory below /opt).
-for dir in /etc /opt /var/lib; do
+# containerd a directory below /opt, a kubelet one below /var/log).
+for dir in /etc /opt /var/lib /var/log; do
 	layer=/dev/shm/layers$dir
 	mkdir -p "$layer/upper" "$layer/work"
 	mount -t overlay -o "lowerdir=$dir,upperdir=$layer/upper,workdir=$layer/work" overlay "$dir"

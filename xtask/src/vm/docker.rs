@@ -1,6 +1,6 @@
 //! `cargo xtask vm docker`: the tests on Docker's containers in a guest whose
 //! PID 1 is systemd, with cgroup v2 alone and cgroups that systemd makes for
-//! Docker, as on most servers.
+//! Docker, as on most servers; and crun, alone and under Podman, which wants that.
 //!
 //! The guest is this machine's own programs in an initramfs, like every other:
 //! no disk, no distribution, and no unit but those here.
@@ -22,12 +22,17 @@ use crate::workspace::{self, ContextNone as _, Workspace};
 use crate::{build, setup};
 
 /// What is played unless the command line says otherwise: stop, kill and exec
-/// with inits of every kind. The rest is the same on every kernel.
+/// with inits of every kind, and crun's. The rest is the same on every kernel.
 const TESTS: &[&str] = &[
+    "others::crun_kill",
+    "others::podman_stop_by_crun",
     "docker::stop_",
     "docker::kill_is_forced_on_an_init",
     "docker::no_signal_from_inside_reaches_an_init",
 ];
+
+/// The four that make ready, and the tests.
+const JOBS: usize = 5;
 
 /// Seconds for everything: emulated, a `docker run` takes five.
 const TIMEOUT: u64 = 900;
@@ -45,7 +50,33 @@ const PROGRAMS: &[&str] = &[
     "containerd",
     "containerd-shim-runc-v2",
     "runc",
+    "crun",
+    "podman",
+    "conmon",
 ];
+
+/// What podman reads: any image is good, and see [`UNITS`] for what the rest is
+/// for.
+const CONTAINERS: &[(&str, &str)] = &[
+    (
+        "policy.json",
+        "{\"default\":[{\"type\":\"insecureAcceptAnything\"}]}\n",
+    ),
+    (
+        "containers.conf",
+        "[engine]\ncgroup_manager = \"cgroupfs\"\nevents_logger = \"file\"\n\
+         no_pivot_root = true\n",
+    ),
+    (
+        "storage.conf",
+        "[storage]\ndriver = \"vfs\"\ngraphroot = \"/var/lib/containers/storage\"\n\
+         runroot = \"/run/containers/storage\"\n",
+    ),
+];
+
+/// The files of the images' one layer, for a plain bundle.
+const UNPACK: &str = "mkdir -p \"$0\" && cd \"$0\" && \
+                      tar -xf /vm/images.tar -O \"$(tar -tf /vm/images.tar | grep layer.tar)\" | tar -xf -";
 
 /// Where the tests look for what `cargo xtask runtimes` would have put there.
 const DIR: &str = "/vm/runtimes";
@@ -118,7 +149,9 @@ pub fn play(ws: &Workspace, wanted: Option<&str>, filters: &[String]) -> Result<
     guest.program(&sigwhy, "sigwhy")?;
     guest.program(&tests, "runtimes")?;
     guest.file(&images.archive, "/vm/images.tar")?;
-    guest.text(&format!("{DIR}/bundle/config.json"), "{}");
+    let rootfs = format!("{DIR}/rootfs");
+    let bundle = crate::runtimes::bundle(ws, &dir.join("bundle"), &rootfs)?;
+    guest.text(&format!("{DIR}/bundle/config.json"), &bundle);
     guest.directory(&ws.root.join("tracer"))?;
     for (key, value) in [
         ("SIGWHY_TEST_SLOW", SLOW),
@@ -129,11 +162,21 @@ pub fn play(ws: &Workspace, wanted: Option<&str>, filters: &[String]) -> Result<
         guest.variable(key, value);
     }
     let shell = |script: &str| ["sh", "-c", script].map(str::to_owned);
-    guest.job("docker", &shell(IS_UP));
-    guest.job(
-        "images",
-        &shell("docker load --quiet --input /vm/images.tar"),
-    );
+    let unpack = ["sh", "-c", UNPACK, &rootfs].map(str::to_owned);
+    for (name, argv) in [
+        ("docker", &shell(IS_UP)[..]),
+        (
+            "images",
+            &shell("docker load --quiet --input /vm/images.tar")[..],
+        ),
+        (
+            "podman",
+            &shell("podman load --quiet --input /vm/images.tar")[..],
+        ),
+        ("rootfs", &unpack[..]),
+    ] {
+        guest.job(name, argv);
+    }
     let mut suite = vec!["runtimes".to_owned(), "--test-threads=1".to_owned()];
     match filters {
         [] => suite.extend(TESTS.iter().map(|test| (*test).to_owned())),
@@ -176,7 +219,11 @@ fn machine() -> Result<Guest> {
     for (name, text) in UNITS {
         guest.text(&format!("/etc/systemd/system/{name}"), text);
     }
+    for (name, text) in CONTAINERS {
+        guest.text(&format!("/etc/containers/{name}"), text);
+    }
     for (path, text) in [
+        ("/var/tmp/.keep", ""),
         ("/etc/machine-id", "0123456789abcdef0123456789abcdef\n"),
         ("/etc/hostname", "guest\n"),
         ("/etc/hosts", "127.0.0.1 localhost guest\n"),
@@ -211,7 +258,7 @@ fn boot(ws: &Workspace, kernel: &Kernel, initramfs: &Path) -> Result<bool> {
         );
     }
     let passed = ran.jobs.iter().all(|job| job.code == 0);
-    Ok(ran.broken.is_none() && ran.jobs.len() == 3 && passed)
+    Ok(ran.broken.is_none() && ran.jobs.len() == JOBS && passed)
 }
 
 #[cfg(test)]

@@ -240,3 +240,21 @@ fn the_older_hierarchy_names_what_the_newer_does_not() {
         assert_eq!(found.as_deref(), Some("db"), "{subject:?}");
     }
 }
+
+/// As systemd-nspawn leaves it without systemd-machined: neither the path nor any
+/// file has a name, only the parent of who is in there.
+#[test]
+fn a_path_without_a_name_is_told_by_who_is_in_it() {
+    let tree = machine();
+    let nspawn = Process::new(60, "systemd-nspawn").args(&["systemd-nspawn", "-M", "box"]);
+    tree.process(&nspawn);
+    tree.process(&Process::init(300, "c-init", 4003, "/payload").child_of(60));
+    tree.file("/cg/payload/cgroup.procs", "300\n");
+    let payload = cgroup(&tree, "/payload");
+    assert_eq!(name(ask(&tree, payload, None)).as_deref(), Some("box"));
+    // A process of the host in a cgroup that somebody called so.
+    tree.process(&Process::new(70, "cron"));
+    tree.file("/cg/a/payload/cgroup.procs", "70\n");
+    let other = cgroup(&tree, "/a/payload");
+    assert_eq!(ask(&tree, other, None), Verdict::Unknown);
+}
