@@ -131,7 +131,8 @@ fn every_word_has_a_page_and_every_example_is_one() {
         // What no process can ask for by itself.
         let has_none = matches!(
             reason,
-            Reason::KernelThread
+            Reason::NotRecorded
+                | Reason::KernelThread
                 | Reason::ExitingThread
                 | Reason::QueueFull
                 | Reason::GroupExit
