@@ -22,14 +22,14 @@ const KTHREADD: i32 = 2;
 
 /// A program of ours that the kernel runs as root, and that waits for a file.
 /// Dropped, it is let go and removed.
-struct Helper {
+pub struct Helper {
     program: PathBuf,
     gate: PathBuf,
 }
 
 impl Helper {
     /// With this script before the waiting.
-    fn new(program: &str, first: &str) -> anyhow::Result<Self> {
+    pub fn new(program: &str, first: &str) -> anyhow::Result<Self> {
         let program = PathBuf::from(program);
         let gate = std::env::temp_dir().join(format!("sigwhy-gate-{}", now()));
         fs::create_dir_all(std::env::temp_dir()).context("making the directory of the gate")?;
@@ -43,7 +43,7 @@ impl Helper {
         Ok(Self { program, gate })
     }
 
-    fn let_go(&self) -> anyhow::Result<()> {
+    pub fn let_go(&self) -> anyhow::Result<()> {
         fs::write(&self.gate, "").with_context(|| format!("writing {}", self.gate.display()))
     }
 }

@@ -14,7 +14,7 @@ mod dying;
 mod from_inside;
 mod from_kernel;
 mod from_outside;
-mod machine;
+pub mod machine;
 mod oom;
 mod scene;
 mod threads;

@@ -30,6 +30,8 @@ const METHODS: &[(&str, &str)] = &[
 
 /// What no case can make happen.
 const BEYOND: &[Reason] = &[
+    // For imports only.
+    Reason::NotRecorded,
     // Is a bug by definition.
     Reason::ModelDisagrees,
     // Only threads of drivers that call allow_kernel_signal() (DRBD, CIFS) take

@@ -2,6 +2,9 @@
 
 use std::fs::File;
 use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+
+use sigwhy::lab::arena::Arena;
 
 use super::live::{Said, run, run_into, sigwhy};
 use crate::harness::skip::skip;
@@ -33,8 +36,13 @@ fn without_the_right_to_load() -> Outcome {
     };
     let live = run(nobody().arg("live"));
     let doctor = run(nobody().args(["doctor", "--format", "json"]));
+    let arena = Arena::new(Path::new(env!("CARGO_BIN_EXE_sigwhy")))?;
+    let init = arena.spawn_init("init")?;
+    let why = run(nobody().args(["why", &init.pid().to_string()]));
     std::fs::remove_dir_all(&dir)?;
     let (live, doctor) = (live?, doctor?);
+    // What may not be looked at is not guessed at.
+    one_line(&why?, &["PID namespace", "sudo"]);
     one_line(
         &live,
         &[

@@ -109,7 +109,8 @@ impl Live {
         Self::json_of(command.args(["live", "--format", "json"]).args(args))
     }
 
-    fn json_of(command: &mut Command) -> anyhow::Result<Self> {
+    /// The same with a command of the caller's.
+    pub fn json_of(command: &mut Command) -> anyhow::Result<Self> {
         let live = Self::spawn(command)?;
         live.record(|record| record["type"] == "start")
             .with_context(|| format!("no start record; it says {:?}", live.err.lock()))?;
@@ -130,7 +131,8 @@ impl Live {
         Ok(live)
     }
 
-    fn spawn(command: &mut Command) -> anyhow::Result<Self> {
+    /// Any command of sigwhy's, at once.
+    pub fn spawn(command: &mut Command) -> anyhow::Result<Self> {
         let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -5,11 +5,16 @@
 //! test looks for the records of its own processes, and holds ALL records to
 //! the filter that it has set.
 
+mod audit;
 mod cgroup;
 mod doctor;
 mod endings;
 mod errors;
+mod explain;
 mod filters;
+mod flight;
+mod fuse;
+mod import;
 mod instructions;
 mod json;
 mod latency;
@@ -18,7 +23,11 @@ mod names;
 mod pressure;
 mod ps;
 mod record;
+mod report_page;
 mod run;
 mod rungs;
+mod sockets;
 mod story;
 mod text;
+mod why;
+mod why_watch;

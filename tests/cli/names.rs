@@ -23,11 +23,11 @@ use crate::harness::slow;
 type Outcome = anyhow::Result<()>;
 
 /// A container made by hand: an init in a PID namespace and a cgroup.
-struct Made {
-    host: Specimen,
-    init: Specimen,
-    inside: Specimen,
-    id: String,
+pub struct Made {
+    pub host: Specimen,
+    pub init: Specimen,
+    pub inside: Specimen,
+    pub id: String,
     _arena: Arena,
     /// Last: it can be removed once the arena's processes are gone.
     cgroup: OwnCgroup,
@@ -35,7 +35,7 @@ struct Made {
 
 impl Made {
     /// `tag`: at most 9 bytes; the init is called `tag-init`.
-    fn new(tag: &str) -> anyhow::Result<Self> {
+    pub fn new(tag: &str) -> anyhow::Result<Self> {
         let id = new_id();
         let cgroup = OwnCgroup::of_docker(&id)?;
         Self::within(tag, id, cgroup)
@@ -61,13 +61,13 @@ impl Made {
     }
 
     /// What it is called where no file of a runtime tells.
-    fn name(&self) -> &str {
+    pub fn name(&self) -> &str {
         &self.id[..12]
     }
 }
 
 /// Whether a record is about this container.
-fn is_of(record: &Value, id: &str) -> bool {
+pub fn is_of(record: &Value, id: &str) -> bool {
     ["/target/container/id", "/container/id"]
         .iter()
         .any(|at| record.pointer(at).is_some_and(|told| told == id))

@@ -5,10 +5,12 @@ use std::process::Command;
 
 use anyhow::Context as _;
 use libc::SIGTERM;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::Value;
 use sigwhy::lab::arena::{Arena, Disposition, Specimen};
 
-use super::live::{run, sigwhy};
+use super::live::{Live, run, sigwhy};
 
 type Outcome = anyhow::Result<()>;
 
@@ -124,6 +126,20 @@ fn waiting_has_an_end() -> Outcome {
     );
     assert_eq!(episode["diagnoses"][0]["id"], "PID1_NO_HANDLER");
     assert_eq!(episode["ungraceful"], true);
+    Ok(())
+}
+
+#[test]
+fn a_command_that_is_left_behind() -> Outcome {
+    let script = "echo $$; exec sleep 60 >&- 2>&-";
+    let live = Live::spawn(sigwhy().args(["run", "--", "sh", "-c", script]))?;
+    let pid = live.line("")?;
+    live.signal(Signal::SIGTERM)?;
+    let said = live.wait()?;
+    kill(Pid::from_raw(pid.parse()?), Signal::SIGKILL).context("it does not run")?;
+    assert_eq!(said.status.code(), Some(130));
+    let words = format!("it still runs, as process {pid}");
+    assert!(said.err().contains(&words), "{}", said.err());
     Ok(())
 }
 

@@ -28,6 +28,7 @@ mod said;
 mod skip;
 #[path = "../harness/slow.rs"]
 mod slow;
+mod sockets;
 mod verdicts;
 
 type Outcome = anyhow::Result<()>;

@@ -13,16 +13,16 @@ use super::{KILL_FORCED, Outcome, TERM_DROPPED, TERM_ENDS};
 const NAMESPACE: &str = "prod";
 
 /// A pod with one container, `app`.
-struct Pod {
+pub struct Pod {
     id: String,
-    app: Container,
+    pub app: Container,
     /// Its sandbox; the last to go, and what removes the pod.
-    pause: Container,
+    pub pause: Container,
 }
 
 impl Pod {
     /// `pidns`: `container`, or `pod` for shareProcessNamespace.
-    fn run(tag: &str, pidns: &str, image_of: &str) -> anyhow::Result<Self> {
+    pub fn run(tag: &str, pidns: &str, image_of: &str) -> anyhow::Result<Self> {
         let name = unique(tag);
         // A UID is what a kubelet makes up; any word does for cgroups.
         let id = output(cri()?.args(["run-pod", &name, NAMESPACE, &name, pidns]))?;

@@ -112,11 +112,13 @@ impl<T: 'static> Slot<T> {
     /// Reserves a record, or counts a full ring. `T` must begin with a [`Header`].
     #[inline(always)]
     pub fn reserve(account: Account, ring: Ring, kind: u16) -> Option<Self> {
-        let ts = now();
         let Some(mut entry) = ring.map().reserve::<T>(0) else {
             account.ring_full();
             return None;
         };
+        // Not before the reservation: so the reader, who sees what is reserved,
+        // knows that what it has not seen yet is younger than its look.
+        let ts = now();
         let header = (&raw mut *entry).cast::<Header>();
         // SAFETY: every record begins with a header.
         unsafe {

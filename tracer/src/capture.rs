@@ -7,6 +7,7 @@
 //!
 //! Not here: what a fact means ([`crate::decide`]), and who wants to see it.
 
+mod ask;
 mod batch;
 mod clock;
 mod foresight;
@@ -17,7 +18,6 @@ mod tell;
 
 use std::{io::Write as _, time::Duration};
 
-use aya::maps::{MapData, RingBuf};
 use std::os::fd::OwnedFd;
 use tokio::{io::unix::AsyncFd, time::Instant};
 
@@ -28,6 +28,7 @@ use crate::{
     kernel::{
         cgroup,
         load::{self, Loaded, Sums},
+        ring::Ring,
     },
     record::{Loss, Record, Start, ZapSource},
 };
@@ -44,7 +45,8 @@ const BATCH: usize = 2_048;
 
 /// How long a record is held so that an earlier one from another ring or
 /// processor can overtake it. A record is committed within microseconds of its
-/// time; what takes longer is [`foresight`]'s.
+/// time; one that is not (its processor was taken away) holds all later ones
+/// back, and what the kernel itself does late is [`foresight`]'s.
 const SLACK_NS: u64 = 2_000_000;
 
 /// How often the counters are read while events come.
@@ -64,6 +66,8 @@ pub struct Session {
     matters: AsyncFd<OwnedFd>,
     rest: AsyncFd<OwnedFd>,
     batch: Batch,
+    /// Of each ring: up to when nothing was reserved that had not been read.
+    clean: [u64; 2],
     foresight: Foresight,
     /// The rings were not empty when the last drain stopped.
     more: bool,
@@ -131,7 +135,7 @@ impl Session {
                 .map(|text| text.trim().to_owned())
         };
         let names = if options.names {
-            let mut names = Names::start(v1.map(|(controller, _)| controller))?;
+            let mut names = Names::start(v1.map(|(controller, _)| controller), options.sockets)?;
             names.first(assembler.registry());
             Some(names)
         } else {
@@ -166,15 +170,18 @@ impl Session {
             host: read("/proc/sys/kernel/hostname").unwrap_or_default(),
             boot_id: read("/proc/sys/kernel/random/boot_id"),
             clock_offset_ns,
+            flight_recorder: None,
+            imported: None,
         };
         let mut session = Self {
-            matters: Loaded::wakeups(&loaded.matters)?,
-            rest: Loaded::wakeups(&loaded.rest)?,
+            matters: loaded.matters.wakeups()?,
+            rest: loaded.rest.wakeups()?,
             loaded,
             assembler,
             names,
             judge: Judge::default(),
             batch: Batch::default(),
+            clean: [0; 2],
             foresight: Foresight::default(),
             more: true,
             // Wake-ups from before the rings were watched are not seen.
@@ -225,10 +232,17 @@ impl Session {
                 None => std::future::pending().await,
             }
         };
+        let news = async {
+            match &self.names {
+                Some(names) => names.news().await,
+                None => std::future::pending().await,
+            }
+        };
         let mut guard = tokio::select! {
             guard = self.matters.readable() => guard?,
             guard = self.rest.readable() => guard?,
             () = timer => return Ok(()),
+            () = news => return Ok(()),
         };
         guard.clear_ready();
         self.woken = true;
@@ -241,13 +255,22 @@ impl Session {
         let before = self.batch.len();
         let mut watermark = begun.saturating_sub(SLACK_NS);
         self.more = false;
-        for ring in [&mut self.loaded.matters, &mut self.loaded.rest] {
+        let rings = [&mut self.loaded.matters, &mut self.loaded.rest];
+        for (ring, clean) in rings.into_iter().zip(&mut self.clean) {
+            let reserved = ring.reserved();
             let cut = fill(&mut self.batch, ring);
             if let Some(last) = cut {
                 // What is still in this ring may be older than what came from
                 // the other one.
                 watermark = watermark.min(last.saturating_sub(SLACK_NS));
                 self.more = true;
+            } else if ring.read() < reserved {
+                // Some record is reserved and not written: its program's processor
+                // was taken away, for however long. It is younger than the last
+                // look that found no such thing.
+                watermark = watermark.min(*clean);
+            } else {
+                *clean = begun;
             }
         }
         let got = self.batch.len() - before;
@@ -417,9 +440,9 @@ pub fn missing(loss: &Loss) -> u64 {
 }
 
 /// Reads up to a batch; the time of the last record if there may be more.
-fn fill(batch: &mut Batch, ring: &mut RingBuf<MapData>) -> Option<u64> {
+fn fill(batch: &mut Batch, ring: &mut Ring) -> Option<u64> {
     for _ in 0..BATCH {
-        let item = ring.next()?;
+        let item = ring.take()?;
         batch.push(&item);
     }
     batch.last_time()

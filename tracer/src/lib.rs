@@ -3,12 +3,16 @@
 //! Data flows one way, and no import runs back:
 //! kernel facts ([`kernel`]) -> [`decode`] -> [`decide`] -> [`record`] ->
 //! [`assemble`] (facts in, records out) -> [`episode`] (one termination, told
-//! whole) -> [`diagnosis`] (what was wrong with it) -> [`output`]. [`capture`] is the loop
+//! whole) -> [`diagnosis`] (what was wrong with it) -> [`output`]. [`flight`] stands before
+//! an output and lets through what is worth it; [`import`] makes records of other tracers' text. [`capture`] is the loop
 //! that drives it live. [`container`] knows what containers are called, and
-//! [`snapshot`] what runs now. [`cli`] holds one file per subcommand; [`lab`]
-//! makes the demonstration containers; [`doctor`] judges a machine.
+//! [`snapshot`] what runs now; on it stand [`waits`] (why something does not end)
+//! and [`audit`] (what a stop would do). [`cli`] holds one file per subcommand; [`lab`]
+//! makes the demonstration containers; [`explain`] asks the model about signals that nobody
+//! has sent; [`doctor`] judges a machine.
 
 pub mod assemble;
+pub mod audit;
 pub mod capture;
 pub mod cli;
 pub mod container;
@@ -17,6 +21,9 @@ pub mod decode;
 pub mod diagnosis;
 pub mod doctor;
 pub mod episode;
+pub mod explain;
+pub mod flight;
+pub mod import;
 pub mod kernel;
 pub mod lab;
 pub mod output;
@@ -26,3 +33,4 @@ pub mod selection;
 pub mod snapshot;
 pub mod store;
 pub mod view;
+pub mod waits;

@@ -45,7 +45,8 @@ impl Selection {
             | Record::Episode(_)
             | Record::Loss(_)
             | Record::Start(_)
-            | Record::Stop(_) => true,
+            | Record::Stop(_)
+            | Record::Preroll(_) => true,
         }
     }
 

@@ -3,6 +3,8 @@
 //!
 //! Pure. A filter matches the TARGET of a signal, unless it names the sender.
 
+use tracer_common::signals::SIGWINCH;
+
 use crate::{
     assemble::bounded::Bounded,
     container::Wanted,
@@ -25,6 +27,9 @@ pub struct View {
     pub signals_only: bool,
     /// Also what the kernel does to no effect and for no one's information.
     pub noise: bool,
+    /// Also the SIGWINCH of every terminal whose size changes, and not only what may be
+    /// meant to stop a container (httpd's images have it as their stop signal).
+    pub resizes: bool,
     /// Whose ends are wanted, by host pid; `None`: everybody's. The kernel side
     /// applies this to signals, but passes on the end of every init and of
     /// every PID namespace, whatever the filters.
@@ -94,6 +99,14 @@ impl View {
             {
                 false
             }
+            Record::Signal(signal) if !self.resizes && is_resize(signal) => false,
+            Record::Deliver(deliver)
+                if !self.resizes
+                    && deliver.signal.number == SIGWINCH
+                    && !deliver.target.is_init =>
+            {
+                false
+            }
             Record::Signal(signal) => {
                 // First, so that what becomes of it later is known for theirs.
                 self.senders.sent(signal)
@@ -120,7 +133,7 @@ impl View {
             Record::Episode(episode) => {
                 !decided && !self.signals_only && self.in_container(episode.container.as_deref())
             }
-            Record::Loss(_) | Record::Start(_) | Record::Stop(_) => true,
+            Record::Loss(_) | Record::Start(_) | Record::Stop(_) | Record::Preroll(_) => true,
         }
     }
 
@@ -138,9 +151,38 @@ impl View {
     }
 }
 
+/// A SIGWINCH that stops nobody.
+fn is_resize(signal: &Signal) -> bool {
+    let may_stop = signal.sender.kind == Kind::Process
+        && (signal.target.is_init || signal.sender.role.as_deref() == Some("runtime"));
+    signal.signal.number == SIGWINCH && !may_stop
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::output::fixtures;
+
+    #[test]
+    fn a_sigwinch_that_may_stop_a_container_is_shown() {
+        let shows = |view: &mut View, change: fn(&mut Signal)| {
+            let mut signal = fixtures::dropped();
+            signal.signal.number = SIGWINCH;
+            change(&mut signal);
+            view.shows(&Record::Signal(Box::new(signal)))
+        };
+        let mut view = View::default();
+        assert!(shows(&mut view, |_| {}));
+        assert!(!shows(&mut view, |signal| signal.sender.kind = Kind::Tty));
+        assert!(!shows(&mut view, |signal| signal.target.is_init = false));
+        // The main process of a container in the host's PID namespace.
+        assert!(shows(&mut view, |signal| {
+            signal.target.is_init = false;
+            signal.sender.role = Some("runtime".into());
+        }));
+        view.resizes = true;
+        assert!(shows(&mut view, |signal| signal.sender.kind = Kind::Tty));
+    }
 
     #[test]
     fn ends_are_those_of_the_wanted() {

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 mod args;
 mod bench;
+mod browser;
 mod build;
 mod demo;
 mod deny;
@@ -35,10 +36,11 @@ usage: cargo xtask COMMAND
   build [--debug]                    build sigwhy and print where it is
   demo                               build, then show why `kill 1` in a container does nothing
   run -- ARGS                        build, then run `sigwhy ARGS` as root
-  test [--full] [--deny] [--no-vm] [--no-runtimes] [--seed S] [FILTER]
+  test [--full] [--deny] [--no-vm] [--no-runtimes] [--no-browser] [--seed S] [FILTER]
                                      every check that CI makes; FILTER: only matching tests
   fuzz-kernel [--runs N] [--seed S]  compare the model with this kernel on random signals
   runtimes up|run|test|status|down   sigwhy on real containers (docs/runtimes.md)
+  browser test [FILTER]              the page of `report --html` in a headless Chromium
   vm run|shell|test|docker|fetch     sigwhy on other kernels, under QEMU (docs/vm.md)
   bench [--quick] [--markdown FILE]  what tracing costs, beside other tracers
 
@@ -71,6 +73,7 @@ fn dispatch(args: &mut Args) -> Result<ExitCode> {
         Some("fuzz-kernel") => fuzz_kernel::run(&ws, args),
         Some("bench") => bench::run(&ws, args),
         Some("runtimes") => runtimes::run(&ws, args),
+        Some("browser") => browser::run(&ws, args),
         Some("vm") => vm::run(&ws, args),
         Some("help" | "--help" | "-h") => {
             print!("{USAGE}");

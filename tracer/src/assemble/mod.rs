@@ -29,6 +29,7 @@ use awaited::Awaited;
 use bounded::Bounded;
 use containers::Containers;
 pub(crate) use containers::Whose;
+pub(crate) use signal::{path, signal_id};
 use zaps::Zaps;
 
 /// Processes whose death is remembered, signals whose delivery is awaited, and

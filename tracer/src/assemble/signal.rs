@@ -303,7 +303,8 @@ impl Assembler {
     }
 }
 
-fn signal_id(sig: u32, code: i32) -> SignalId {
+/// A signal and its code, with their names.
+pub(crate) fn signal_id(sig: u32, code: i32) -> SignalId {
     SignalId {
         number: sig,
         name: names::signal(sig).into(),
@@ -350,7 +351,8 @@ fn shown_result(result: TraceResult) -> record::TraceResult {
     }
 }
 
-fn path(walk: Walk) -> Vec<PathStep> {
+/// The walk, as records have it.
+pub(crate) fn path(walk: Walk) -> Vec<PathStep> {
     walk.into_steps()
         .into_iter()
         .map(

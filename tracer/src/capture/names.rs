@@ -1,100 +1,188 @@
-//! The thread that reads runtimes' files, so that no event waits for a disk.
+//! The threads that find out names, so that no event waits for a disk or for
+//! a daemon: one reads runtimes' files and watches for names that change, and one
+//! ([`super::ask`]) asks runtimes about what their files did not tell.
 //!
-//! It is asked what [`Registry`] wants to know, and its answers are taken in
-//! between two looks at the rings. Should it hang, on a file system that does,
-//! containers keep the names that the kernel's facts give them, and nothing
-//! else is late. It ends with the process.
+//! They are asked what [`Registry`] wants to know, and their answers are taken in
+//! between two looks at the rings. Should one hang, on a file system or on a
+//! socket that does, containers keep the names that are known, and nothing else
+//! is late. They end with the process.
 
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, channel};
 use std::thread;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use tokio::sync::Notify;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::Instant;
 
+use super::ask::Asker;
 use super::boottime;
-use crate::container::{Answer, Question, Registry, Resolver, Root};
+use crate::container::sockets;
+use crate::container::{Answer, Question, Registry, Renamed, Renames, Resolver, Root, Verdict};
 
 /// How long the start waits for the names of what runs already.
 const FIRST_NAMES: Duration = Duration::from_millis(500);
 
-/// While an answer is awaited: how soon it is looked for.
-const LOOK_FOR_ANSWER: Duration = Duration::from_millis(5);
+/// What the threads have found out.
+pub enum News {
+    Answers(Vec<Answer>),
+    Renamed(Vec<Renamed>),
+}
 
-/// The thread, from here.
+/// How the threads tell, and wake who is to be told. An error where nobody
+/// listens any more.
+#[derive(Clone)]
+pub struct Tell {
+    news: mpsc::Sender<News>,
+    wake: Arc<Notify>,
+}
+
+impl Tell {
+    pub fn tell(&self, news: News) -> Result<(), mpsc::SendError<News>> {
+        let told = self.news.send(news);
+        self.wake.notify_one();
+        told
+    }
+}
+
+/// The threads, from here.
 pub struct Names {
-    ask: Sender<Vec<Question>>,
-    answers: Receiver<Vec<Answer>>,
-    /// Questions asked and not answered.
-    open: usize,
+    ask: UnboundedSender<Vec<Question>>,
+    news: Receiver<News>,
+    wake: Arc<Notify>,
     /// When to see to it next; `None` while nothing is to be asked.
     at: Option<Instant>,
 }
 
 impl Names {
-    /// Starts the thread, which looks at everything that runs first.
+    /// Starts the threads. That of files looks at everything that runs first.
+    /// `asks`: whether there is to be one that asks runtimes' sockets.
     ///
     /// # Errors
     /// When there can be no thread.
-    pub fn start(controller: Option<&'static str>) -> anyhow::Result<Self> {
-        let (ask, questions) = channel::<Vec<Question>>();
-        let (tell, answers) = channel();
+    pub fn start(controller: Option<&'static str>, asks: bool) -> anyhow::Result<Self> {
+        let (ask, questions) = unbounded_channel();
+        let (tell, news) = channel();
+        let wake = Arc::new(Notify::new());
+        let tell = Tell {
+            news: tell,
+            wake: wake.clone(),
+        };
+        let asker = match asks {
+            true => Some(Asker::start(tell.clone())?),
+            false => None,
+        };
+        let runtime = sockets::runtime().context("cannot set up reading containers' names")?;
         thread::Builder::new()
             .name("sigwhy-names".to_owned())
-            .spawn(move || {
-                let mut resolver = Resolver::new(Root::new("/"), controller);
-                let mut told = tell.send(resolver.survey());
-                while let (Ok(()), Ok(questions)) = (&told, questions.recv()) {
-                    let answers = questions.iter().map(|one| resolver.resolve(one));
-                    told = tell.send(answers.collect());
-                }
-            })
+            .spawn(move || runtime.block_on(read(controller, questions, asker, tell)))
             .context("cannot start the thread that reads containers' names")?;
         Ok(Self {
             ask,
-            answers,
-            open: 0,
+            news,
+            wake,
             at: None,
         })
     }
 
     /// Waits a little for what runs already, so that the first events have names.
     pub fn first(&mut self, registry: &mut Registry) {
-        if let Ok(answers) = self.answers.recv_timeout(FIRST_NAMES) {
-            learn(registry, answers);
+        if let Ok(news) = self.news.recv_timeout(FIRST_NAMES) {
+            learn(registry, news);
         }
     }
 
     /// Takes in what was answered, and asks what is to be asked.
     pub fn exchange(&mut self, registry: &mut Registry) {
-        while let Ok(answers) = self.answers.try_recv() {
-            self.open = self.open.saturating_sub(answers.len());
-            learn(registry, answers);
+        while let Ok(news) = self.news.try_recv() {
+            learn(registry, news);
         }
         let now = boottime();
         if registry.next_want().is_some_and(|due| due <= now) {
             let questions = registry.wants(now);
-            self.open += questions.len();
-            if !questions.is_empty() && self.ask.send(questions).is_err() {
-                // The thread is gone, which only a bug of its own can do.
-                self.open = 0;
+            if !questions.is_empty() {
+                // Refused where the thread is gone, which only a bug of its own can do.
+                let _ = self.ask.send(questions);
             }
         }
         let due = registry.next_want().map(|due| due.saturating_sub(now));
-        let awaited = (self.open > 0).then_some(LOOK_FOR_ANSWER);
-        let wait = due.map(Duration::from_nanos).into_iter().chain(awaited);
-        self.at = wait.min().map(|wait| Instant::now() + wait);
+        self.at = due.map(|wait| Instant::now() + Duration::from_nanos(wait));
     }
 
     /// When to call [`Self::exchange`] if nothing else happens.
     pub fn at(&self) -> Option<Instant> {
         self.at
     }
+
+    /// Waits for news. Safe to cancel.
+    pub async fn news(&self) {
+        self.wake.notified().await;
+    }
 }
 
-fn learn(registry: &mut Registry, answers: Vec<Answer>) {
+fn learn(registry: &mut Registry, news: News) {
     let now = boottime();
-    for answer in answers {
-        registry.learn(answer, now);
+    match news {
+        News::Answers(answers) => {
+            for answer in answers {
+                registry.learn(answer, now);
+            }
+        }
+        News::Renamed(renamed) => {
+            for one in renamed {
+                registry.rename(one);
+            }
+        }
+    }
+}
+
+/// The thread of files: everything that runs now, and then what it is asked, and
+/// names that change.
+async fn read(
+    controller: Option<&'static str>,
+    mut questions: UnboundedReceiver<Vec<Question>>,
+    asker: Option<Asker>,
+    tell: Tell,
+) {
+    let root = Root::new("/");
+    // Without, names are those that containers began with.
+    let mut renames = Renames::new(root.clone()).ok();
+    let mut resolver = Resolver::new(root, controller);
+    let mut answers = resolver.survey();
+    loop {
+        if let Some(asker) = &asker {
+            asker.take(&answers);
+        }
+        let mut changed = Vec::new();
+        if let Some(renames) = &mut renames {
+            for answer in &answers {
+                if let Verdict::Container(identity) = &answer.verdict {
+                    changed.extend(renames.watch(identity));
+                }
+            }
+        }
+        if tell.tell(News::Answers(answers)).is_err() {
+            return;
+        }
+        answers = loop {
+            if !changed.is_empty() && tell.tell(News::Renamed(changed)).is_err() {
+                return;
+            }
+            let next = async {
+                match &mut renames {
+                    Some(renames) => renames.next().await,
+                    None => std::future::pending().await,
+                }
+            };
+            changed = tokio::select! {
+                asked = questions.recv() => match asked {
+                    Some(asked) => break asked.iter().map(|one| resolver.resolve(one)).collect(),
+                    None => return,
+                },
+                changed = next => changed,
+            };
+        };
     }
 }

@@ -50,8 +50,13 @@ impl Session {
         // These maps belong to the loaded object: neither can fail but for a bug.
         let told = self.loaded.change("HOSTED", &changes);
         let told = told.and_then(|()| self.loaded.count_hosted(now.len()));
+        if told.is_ok() {
+            self.told.hosted = now;
+        } else {
+            // Some of the old may still be there, to be removed the next time.
+            self.told.hosted.extend(now);
+        }
         self.complain(told);
-        self.told.hosted = now;
     }
 
     /// Tells the kernel side which containers nobody asked for.

@@ -14,9 +14,11 @@ use crate::doctor as checks;
 use crate::kernel::ladder::Forced;
 use crate::output::escape::terminal;
 
+pub mod audit;
 pub mod command;
 pub mod completions;
 pub mod doctor;
+pub mod explain;
 pub mod lab;
 pub mod live;
 pub mod man;
@@ -27,6 +29,7 @@ pub mod report;
 pub mod run;
 pub mod specimen;
 pub mod which;
+pub mod why;
 
 /// What was being done when standard output failed.
 pub const WRITING: &str = "writing the output";
@@ -64,7 +67,10 @@ pub enum Command {
     Live(Box<live::Args>),
     Run(Box<run::Args>),
     Lab(lab::Args),
+    Explain(Box<explain::Args>),
     Ps(ps::Args),
+    Why(why::Args),
+    Audit(audit::Args),
     Record(Box<record::Args>),
     Replay(Box<replay::Args>),
     Report(Box<report::Args>),
@@ -104,7 +110,10 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Live(args)) => live::run(*args, verbose),
         Some(Command::Run(args)) => run::run(*args),
         Some(Command::Lab(args)) => lab::run(args, verbose),
+        Some(Command::Explain(args)) => explain::run(*args),
         Some(Command::Ps(args)) => ps::run(args),
+        Some(Command::Why(args)) => why::run(args),
+        Some(Command::Audit(args)) => audit::run(args),
         Some(Command::Record(args)) => record::run(*args, verbose),
         Some(Command::Replay(args)) => replay::run(*args, verbose),
         Some(Command::Report(args)) => report::run(*args),
@@ -140,7 +149,10 @@ sigwhy says for every signal whether the kernel dropped it, and why
   sudo sigwhy run -- docker stop web     tell why a stop took so long
   sudo sigwhy record -o FILE             keep them for `sigwhy report FILE`
   sudo sigwhy lab run docker-stop        see how the kernel behaves, and why
+  sigwhy explain --signal TERM --init    what would the kernel do with it?
   sigwhy ps                              what would a stop do to the containers here?
+  sudo sigwhy why web                    why does it not end, right now?
+  sudo sigwhy audit                      what is wrong with how the containers here would stop?
   sigwhy doctor                          see what works on this machine, and what to do if not
   sigwhy --help                          all commands; each has its own --help
 

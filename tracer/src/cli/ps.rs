@@ -10,13 +10,14 @@ use clap::ValueEnum;
 
 use crate::container::Root;
 use crate::output::color::{Color, Variables};
-use crate::snapshot::{self, Row};
+use crate::snapshot::{self, Dead, Row};
 
-use super::which::Which;
+use super::which::{Asking, Which};
 
 /// List the containers that run now, and what would become of their stop signal.
 ///
-/// Names, images and pods come from the runtimes' files; PID namespaces that no
+/// Names, images and pods come from the runtimes' files, and where those do not
+/// tell, from the runtimes, which have half a second to answer. PID namespaces that no
 /// runtime claims are listed too. The last column says what would happen to the
 /// signal that `docker stop` and its like send: a container whose PID 1 has no
 /// handler for it drops it, and is killed when the grace period is over. Loads
@@ -25,6 +26,9 @@ use super::which::Which;
 pub struct Args {
     #[command(flatten)]
     pub which: Which,
+
+    #[command(flatten)]
+    pub asking: Asking,
 
     /// How to print the list: text, or one JSON object per line.
     #[arg(long, value_enum, default_value_t = Format::Text)]
@@ -56,7 +60,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     std::fs::read_dir(&proc)
         .with_context(|| format!("cannot list {}: mount a procfs there", proc.display()))?;
     let wanted = args.which.wanted();
-    let mut rows = snapshot::containers(&Root::new(&args.root));
+    let mut rows = snapshot::list(&Root::new(&args.root), Dead::Out, args.asking.patience());
     rows.retain(|row| wanted.takes(row));
     if rows.is_empty() && !wanted.is_all() && args.format == Format::Text {
         super::tell("none of these containers runs");

@@ -1,9 +1,13 @@
 //! `sigwhy record`: what `live` would show, into a file.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode, time::Duration};
 
-use super::live::{self, Select, To, Trace};
-use crate::{output::color::Color, store};
+use super::live::{self, Select, To, Trace, plan::parse_duration};
+use crate::{
+    flight::{self, Occasion},
+    output::color::Color,
+    store,
+};
 
 /// Record signals and terminations into a file, for `report` and `replay`.
 ///
@@ -14,7 +18,11 @@ use crate::{output::color::Color, store};
 /// that hide a part of a termination (--signal, --pid, --outcome and the like),
 /// `report` tells none.
 ///
-/// Ends with Ctrl-C, and then prints a summary.
+/// With --flight-recorder all of that is kept in memory for a while, and written
+/// only when something happens that is worth it: a container that ended badly, with
+/// everything that came before; or, on SIGUSR1, all that is kept.
+///
+/// Ends with Ctrl-C, SIGTERM or SIGHUP, and then prints a summary.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The file. One that exists is not touched.
@@ -34,6 +42,23 @@ pub struct Args {
     /// machine.
     #[arg(long)]
     pub sync: bool,
+
+    /// Keep what is recorded in memory for this time (10m where nobody says; 90s,
+    /// 1h), and write a container's records only on an occasion.
+    #[arg(long, value_name = "TIME", num_args = 0..=1, require_equals = true, default_missing_value = "10m", value_parser = parse_window)]
+    pub flight_recorder: Option<Duration>,
+
+    /// With --flight-recorder: how much memory all that is kept may take (1M to 4G).
+    /// Where it is short, the container that takes most forgets its oldest records.
+    #[arg(long, value_name = "SIZE", default_value = "32M", requires = "flight_recorder", value_parser = parse_memory)]
+    pub flight_memory: u64,
+
+    /// With --flight-recorder: what a container's records are written for: ungraceful
+    /// (killed, crashed, stuck, a stop signal without effect, an OOM kill, or a
+    /// SIGTERM handler that never ran), diagnosis (any), loss (of events), or
+    /// diagnoses such as pid1-no-handler; also a list with commas.
+    #[arg(long, value_name = "WHAT", value_delimiter = ',', default_value = "ungraceful,diagnosis,loss", requires = "flight_recorder", value_parser = Occasion::parse)]
+    pub occasion: Vec<Occasion>,
 
     #[command(flatten)]
     pub select: Select,
@@ -56,6 +81,14 @@ pub fn run(args: Args, verbose: bool) -> anyhow::Result<ExitCode> {
             }),
             sync: args.sync,
         },
+        flight: match args.flight_recorder {
+            Some(window) => Some(flight::Options {
+                window,
+                memory: usize::try_from(args.flight_memory)?,
+                occasions: args.occasion,
+            }),
+            None => None,
+        },
     };
     let args = live::Args {
         select: args.select,
@@ -67,6 +100,29 @@ pub fn run(args: Args, verbose: bool) -> anyhow::Result<ExitCode> {
         color: Color::Auto,
     };
     live::trace(args, verbose, Some(to))
+}
+
+/// Reads a time, or minutes.
+fn parse_window(text: &str) -> Result<Duration, String> {
+    let minutes = text
+        .parse::<u32>()
+        .map(|n| Duration::from_secs(60 * u64::from(n)));
+    minutes
+        .or_else(|_| parse_duration(text))
+        .ok()
+        .filter(|window| !window.is_zero())
+        .ok_or_else(|| "expected a time such as 10m, 90s or 1h".to_owned())
+}
+
+/// Reads how much memory.
+fn parse_memory(text: &str) -> Result<u64, String> {
+    parse_size(text).and_then(|size| {
+        if (1 << 20..=4 << 30).contains(&size) {
+            Ok(size)
+        } else {
+            Err("expected 1M to 4G".to_owned())
+        }
+    })
 }
 
 /// Reads `500K`, `64M`, `2G`, or bytes.
@@ -99,6 +155,11 @@ mod tests {
         assert_eq!(parse_size("2g"), Ok(2 << 30));
         assert_eq!(parse_size("500K"), Ok(500 << 10));
         assert_eq!(parse_size("7"), Ok(7));
+        assert_eq!(parse_memory("1M"), Ok(1 << 20));
+        assert!(parse_memory("1K").is_err() && parse_memory("5G").is_err());
+        assert_eq!(parse_window("90s"), Ok(Duration::from_secs(90)));
+        assert_eq!(parse_window("5"), Ok(Duration::from_secs(300)));
+        assert!(parse_window("0").is_err() && parse_window("soon").is_err());
         for wrong in ["", "M", "0", "1.5G", "-1", "99999999999999G"] {
             assert!(parse_size(wrong).is_err(), "{wrong}");
         }

@@ -99,8 +99,11 @@ pub fn run(args: Args, verbose: bool) -> anyhow::Result<ExitCode> {
     let mut told = Vec::new();
     let mut is_empty = true;
     let mut before: Option<Start> = None;
-    for record in reader.by_ref() {
+    while let Some(record) = reader.next() {
         is_empty = false;
+        if reader.take_gap() {
+            teller.gap(record.when());
+        }
         teller.take(&record, &mut told);
         if let Record::Start(start) = &record {
             // Each piece of a recording begins with the same one.
@@ -125,6 +128,9 @@ pub fn run(args: Args, verbose: bool) -> anyhow::Result<ExitCode> {
             show.record(&record)?;
         }
         show.all(&mut told)?;
+    }
+    if reader.take_gap() {
+        teller.gap_at_end();
     }
     teller.end(&mut told);
     show.all(&mut told)?;

@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, BufWriter, IsTerminal as _, Write as _},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
 };
 
@@ -12,12 +12,18 @@ use clap::ValueEnum;
 use crate::{
     decide::names,
     diagnosis::catalogue,
+    import,
     output::{
         color::{Color, Variables},
         escape::terminal,
     },
     record::Timestamp,
-    report::{self, Wanted},
+    report::{
+        self, Wanted,
+        file::Output,
+        html, perfetto,
+        sources::{Extra, Passing},
+    },
 };
 
 /// Tell what went wrong with the containers of recordings, the worst first.
@@ -31,6 +37,16 @@ pub struct Args {
     /// Recordings; - is standard input.
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
+
+    /// The files are what another tracer printed (docs/import.md): perf-script,
+    /// ftrace (also trace-cmd report), or bpftrace. Fewer reasons are known then.
+    #[arg(long, value_enum, value_name = "TRACER")]
+    pub from: Option<import::Format>,
+
+    /// With --from: when the clock of the text was 0, which gives its times a date:
+    /// most often when the machine was started (uptime -s).
+    #[arg(long, value_name = "TIME", requires = "from", value_parser = parse_time)]
+    pub boot: Option<Timestamp>,
 
     #[command(flatten)]
     pub which: super::which::Which,
@@ -56,17 +72,29 @@ pub struct Args {
     #[arg(short, long)]
     pub ungraceful: bool,
 
-    /// List so many; 20 where nobody says, and all as JSON.
+    /// List so many; 20 where nobody says, 100 on a page, and all as JSON.
     #[arg(short = 'n', long, value_name = "N")]
     pub limit: Option<usize>,
 
-    /// Below the list, tell so many whole: timeline, causes, fixes.
-    #[arg(long, value_name = "N", default_value_t = 3)]
-    pub whole: usize,
+    /// Tell so many whole: timeline, causes, fixes. 3 where nobody says, and 100 on
+    /// a page.
+    #[arg(long, value_name = "N")]
+    pub whole: Option<usize>,
 
-    /// How to print: text, or one `episode` record for each line.
-    #[arg(short, long, value_enum, default_value_t = Format::Text)]
-    pub format: Format,
+    /// How to print: text, or one `episode` record for each line. With --html or
+    /// --perfetto, nothing is printed without it.
+    #[arg(short, long, value_enum)]
+    pub format: Option<Format>,
+
+    /// Write one page for a browser, with a picture of each termination; - is
+    /// standard output. It needs no network and no other file.
+    #[arg(long, value_name = "OUT")]
+    pub html: Option<PathBuf>,
+
+    /// Write a trace for ui.perfetto.dev: a track for each process, an arrow for
+    /// each signal. --since, --until and the container's filters narrow it.
+    #[arg(long, value_name = "OUT")]
+    pub perfetto: Option<PathBuf>,
 
     /// Colour: auto is for terminals, and respects NO_COLOR.
     #[arg(long, value_enum, default_value_t = Color::Auto)]
@@ -75,6 +103,9 @@ pub struct Args {
 
 /// Terminations listed where nobody says how many.
 const LISTED: usize = 20;
+
+/// Told whole in text where nobody says.
+const WHOLE: usize = 3;
 
 /// How to print.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -96,35 +127,91 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         signals: args.signal.clone(),
         ungraceful: args.ungraceful,
     };
-    let report = report::sources::read(&args.files, &wanted)?;
-    if args.format == Format::Json {
+    let is_stdout = |path: &Option<PathBuf>| path.as_deref() == Some(Path::new("-"));
+    let on_stdout = [
+        is_stdout(&args.html),
+        is_stdout(&args.perfetto),
+        args.format.is_some(),
+    ];
+    anyhow::ensure!(
+        on_stdout.into_iter().filter(|one| *one).count() <= 1,
+        "only one of --html -, --perfetto - and --format can have standard output: give the others a file"
+    );
+    let page = args.html.as_deref().map(html_file).transpose()?;
+    let mut trace = match &args.perfetto {
+        Some(path) => {
+            let out = Output::create(path, &[&perfetto::head()])?;
+            Some(perfetto::Trace::new(out, wanted.clone()).context("writing the trace")?)
+        }
+        None => None,
+    };
+    let extra = Extra {
+        pictures: page.as_ref().map_or(0, |_| pictures(&args)),
+        passing: trace.as_mut().map(|trace| trace as &mut dyn Passing),
+    };
+    let from = args.from.map(|format| import::Options {
+        format,
+        boot: args.boot,
+    });
+    let report = report::sources::read(&args.files, &wanted, from, extra)?;
+    let is_text = match args.format {
+        Some(format) => format == Format::Text,
+        None => args.html.is_none() && args.perfetto.is_none(),
+    };
+    if !is_text {
         for source in &report.sources {
             for note in report::text::notes(source) {
                 super::tell(&format!("{}: {note}", terminal(&source.name)));
             }
         }
     }
-    print(&args, &report).context(super::WRITING)?;
+    if let Some(mut out) = page {
+        let options = html::Options {
+            limit: args.limit.unwrap_or(html::LISTED),
+            zone: jiff::tz::TimeZone::system(),
+        };
+        html::render(&report, &options, &mut out).context("writing the page")?;
+        out.finish()?;
+    }
+    if let Some(trace) = trace {
+        trace.into_inner().finish()?;
+    }
+    if is_text || args.format.is_some() {
+        print(&args, is_text, &report).context(super::WRITING)?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 
-fn print(args: &Args, report: &report::Report) -> io::Result<()> {
+fn html_file(path: &Path) -> anyhow::Result<Output> {
+    Output::create(path, &[html::HEAD.as_bytes()])
+}
+
+/// How many terminations a page tells whole.
+fn pictures(args: &Args) -> usize {
+    let listed = args.limit.unwrap_or(html::LISTED);
+    args.whole
+        .unwrap_or(html::WHOLE)
+        .min(listed)
+        .min(report::KEPT)
+}
+
+fn print(args: &Args, is_text: bool, report: &report::Report) -> io::Result<()> {
     let stdout = io::stdout().lock();
     let color = args
         .color
         .wanted(stdout.is_terminal(), &Variables::from_env());
     let mut out = BufWriter::new(stdout);
-    match args.format {
-        Format::Text => {
+    match is_text {
+        true => {
             let options = report::text::Options {
                 color,
                 limit: args.limit.unwrap_or(LISTED),
-                whole: args.whole,
+                whole: args.whole.unwrap_or(WHOLE),
                 zone: jiff::tz::TimeZone::system(),
             };
             report::text::render(report, &options, &mut out)?;
         }
-        Format::Json => report::json(report, args.limit.unwrap_or(usize::MAX), &mut out)?,
+        false => report::json(report, args.limit.unwrap_or(usize::MAX), &mut out)?,
     }
     out.flush()
 }

@@ -38,6 +38,10 @@ const SIGNALS: u64 = !(mask(SIGCHLD) | mask(SIGURG) | mask(32) | mask(33));
 /// How long after the command the last events may take to arrive.
 const STRAGGLERS: Duration = Duration::from_millis(150);
 
+/// Terminations told at most: a command that ends more is a test of thousands of
+/// containers, whose place is a recording.
+const NOTES: usize = 1000;
+
 /// Exit code where `--fail-on` found something.
 const FOUND: u8 = 3;
 
@@ -65,6 +69,9 @@ pub struct Args {
 
     #[command(flatten)]
     pub which: super::which::Which,
+
+    #[command(flatten)]
+    pub asking: super::which::Asking,
 
     /// How to tell: with json, `episode` records on stdout, and the command's
     /// output goes to stderr.
@@ -103,8 +110,10 @@ fn parse_fail_on(text: &str) -> Result<FailOn, String> {
     if text == "ungraceful" {
         return Ok(FailOn::Ungraceful);
     }
-    Id::find(text).map(FailOn::Diagnosis).ok_or_else(|| {
-        let ids: Vec<_> = catalogue::ALL.iter().map(|entry| entry.id.cli()).collect();
+    let found = Id::find(text).filter(|id| id.is_in_records());
+    found.map(FailOn::Diagnosis).ok_or_else(|| {
+        let known = catalogue::ALL.iter().map(|entry| entry.id);
+        let ids: Vec<_> = known.filter(|id| id.is_in_records()).map(Id::cli).collect();
         format!("there are ungraceful, {}", ids.join(", "))
     })
 }
@@ -133,7 +142,14 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
 struct Seen {
     /// `None` where it was interrupted.
     status: Option<ExitStatus>,
+    /// The command, where it still runs.
+    left: Option<u32>,
+    /// At most [`NOTES`], by when they began.
     episodes: Vec<Episode>,
+    /// There were more.
+    has_more: bool,
+    /// Whether `--fail-on` holds for one of those.
+    more_is_met: bool,
     lost: u64,
 }
 
@@ -141,6 +157,7 @@ async fn trace(args: &Args) -> anyhow::Result<ExitCode> {
     let options = load::Options {
         signal_set: SIGNALS,
         forced: args.attach.forced.clone(),
+        sockets: args.asking.may(),
         ..load::Options::default()
     };
     let (mut session, start) = Session::start(&options, false, Vec::new())?;
@@ -167,7 +184,10 @@ async fn follow(args: &Args, session: &mut Session, tales: &mut Tales) -> anyhow
     let mut child = spawn(&args.command, args.format == Format::Json)?.context("nothing to run")?;
     let mut seen = Seen {
         status: None,
+        left: None,
         episodes: Vec::new(),
+        has_more: false,
+        more_is_met: false,
         lost: 0,
     };
     let mut records = Vec::new();
@@ -211,6 +231,12 @@ async fn follow(args: &Args, session: &mut Session, tales: &mut Tales) -> anyhow
             break;
         }
     }
+    if seen.status.is_none() {
+        match child.try_wait()? {
+            status @ Some(_) => seen.status = status,
+            None => seen.left = child.id(),
+        }
+    }
     Ok(seen)
 }
 
@@ -228,10 +254,15 @@ impl Seen {
             let Record::Episode(episode) = record else {
                 continue;
             };
+            let has_room = self.episodes.len() < NOTES;
             let known = self.episodes.iter_mut().find(|e| e.id == episode.id);
             match known {
                 Some(known) => *known = *episode,
-                None => self.episodes.push(*episode),
+                None if has_room => self.episodes.push(*episode),
+                None => {
+                    self.has_more = true;
+                    self.more_is_met |= args.fail_on.iter().any(|f| f.is_met(&episode));
+                }
             }
         }
     }
@@ -260,8 +291,17 @@ impl Seen {
         if self.episodes.is_empty() {
             text.push_str("sigwhy: no container was terminated\n");
         }
-        if self.status.is_none() {
-            text.push_str("sigwhy: interrupted before the command ended\n");
+        if self.has_more {
+            text.push_str(&format!(
+                "sigwhy: only the first {NOTES} terminations are told; record them all with `sigwhy record`\n"
+            ));
+        }
+        match (self.status, self.left) {
+            (None, Some(pid)) => text.push_str(&format!(
+                "sigwhy: interrupted before the command ended; it still runs, as process {pid}\n"
+            )),
+            (None, None) => text.push_str("sigwhy: interrupted before the command ended\n"),
+            (Some(_), _) => {}
         }
         let open = |episode: &&Episode| episode.state == EpisodeState::Open;
         if self.status.is_some() && self.episodes.iter().any(|e| open(&e)) {
@@ -279,7 +319,7 @@ impl Seen {
     fn exit_code(&self, args: &Args) -> ExitCode {
         let is_met = |fail_on: &FailOn| self.episodes.iter().any(|e| fail_on.is_met(e));
         match self.status {
-            _ if args.fail_on.iter().any(is_met) => ExitCode::from(FOUND),
+            _ if self.more_is_met || args.fail_on.iter().any(is_met) => ExitCode::from(FOUND),
             Some(status) => code_of(status),
             None => ExitCode::from(130),
         }

@@ -1,5 +1,7 @@
 //! Which containers: the options that every command has which shows some.
 
+use std::time::Duration;
+
 use crate::container::{Pattern, Wanted};
 use crate::record::Runtime;
 
@@ -25,6 +27,30 @@ pub struct Which {
     /// Only containers in these Kubernetes namespaces; * and ? match.
     #[arg(long, value_name = "NAMESPACE", value_delimiter = ',')]
     pub namespace: Vec<String>,
+}
+
+/// Whether runtimes may be asked, for every command that finds out names.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct Asking {
+    /// Ask no runtime over its socket, and name containers by files alone. Asked
+    /// are those of Docker, Podman, containerd and CRI-O, about containers that
+    /// their files do not name; no event waits for an answer.
+    #[arg(long)]
+    pub no_runtime_api: bool,
+}
+
+impl Asking {
+    /// How long a list of what runs now may wait for what runtimes say, in all.
+    const PATIENCE: Duration = Duration::from_millis(500);
+
+    pub fn may(&self) -> bool {
+        !self.no_runtime_api
+    }
+
+    /// For a list of what runs now: how long runtimes are waited for.
+    pub fn patience(&self) -> Option<Duration> {
+        self.may().then_some(Self::PATIENCE)
+    }
 }
 
 impl Which {

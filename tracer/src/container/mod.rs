@@ -3,32 +3,37 @@
 //! The kernel knows PID namespaces and cgroups by number; runtimes know names,
 //! images and pods, and write them to files. This folder joins the two:
 //! [`shapes`] reads a cgroup's path (pure), [`runtimes`] read the runtimes'
-//! files, [`resolve`] asks both about one cgroup or namespace, [`registry`]
-//! remembers the answers for the path of events (pure, never waits), [`role`]
-//! says who a sender is in all this, and [`wanted`] which ones somebody asked
-//! for (both pure).
+//! files, [`resolve`] asks both about one cgroup or namespace, [`sockets`] asks
+//! the runtimes themselves about what files did not tell, [`renames`] notices
+//! when a name changes, [`registry`] remembers the answers for the path of events (pure, never waits), [`role`] says who a
+//! sender is in all this, and [`wanted`] which ones somebody asked for (both
+//! pure).
 //!
-//! It decides nothing about signals and talks to no runtime: only files are
-//! read, so that a hung or absent daemon costs nothing.
+//! It decides nothing about signals. Files come first and are enough for most;
+//! a hung or absent daemon costs a name, and nothing else.
 
 pub mod cgroupfs;
 pub mod process;
 pub mod registry;
+pub mod renames;
 pub mod resolve;
 pub mod role;
 pub mod root;
 pub mod runtimes;
 pub mod shapes;
+pub mod sockets;
 pub mod wanted;
 
 #[cfg(test)]
 pub(crate) mod fixtures;
 
 pub use registry::{Found, Place, Registry};
+pub use renames::{Renamed, Renames};
 pub use resolve::{Answer, Question, Resolver, Subject, Verdict};
 pub use root::Root;
 pub use wanted::{Called, Pattern, Wanted};
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tracer_common::globals::INIT_PID_NS_INUM;
@@ -83,6 +88,11 @@ pub struct Identity {
     pub on_host: bool,
     /// Its cgroup's path.
     pub cgroup: Option<String>,
+    /// The user whose runtime runs it, 0 being root: who else may say what it is
+    /// called.
+    pub owner: u32,
+    /// The file that its name is from, which is another one when the name is.
+    pub source: Option<PathBuf>,
     /// The container around it, innermost first, by its full id.
     pub outer: Option<String>,
     /// A runtime's own files were found. If not, this is only what its cgroup's
@@ -110,6 +120,8 @@ impl Identity {
             pid_ns: None,
             on_host: false,
             cgroup: None,
+            owner: 0,
+            source: None,
             outer: None,
             complete: false,
         }
@@ -128,6 +140,40 @@ impl Identity {
             Kind::Container => self.name.clone(),
         }
         .or_else(|| self.id.as_ref().map(short))
+    }
+
+    /// Whether its runtime could tell more than was found: an id that a runtime
+    /// gave, and no files of that runtime, or no name in them.
+    pub fn is_poor(&self) -> bool {
+        let has_name = self.kind == Kind::Sandbox || self.name.is_some();
+        self.id.as_deref().is_some_and(shapes::is_full_id) && !(self.complete && has_name)
+    }
+
+    /// Takes from `told`, which is about the same container, what is unknown here.
+    pub fn fill(&mut self, told: &Self) {
+        fn set<T: Clone>(own: &mut Option<T>, told: &Option<T>) {
+            if own.is_none() {
+                own.clone_from(told);
+            }
+        }
+        if self.runtime == Runtime::Unknown {
+            self.runtime = told.runtime;
+        }
+        if told.kind == Kind::Sandbox {
+            self.kind = Kind::Sandbox;
+        }
+        set(&mut self.name, &told.name);
+        set(&mut self.image, &told.image);
+        set(&mut self.pod, &told.pod);
+        set(&mut self.pod_namespace, &told.pod_namespace);
+        set(&mut self.pod_uid, &told.pod_uid);
+        set(&mut self.stop_signal, &told.stop_signal);
+        set(&mut self.stop_timeout, &told.stop_timeout);
+        set(&mut self.init_pid, &told.init_pid);
+        if self.args.is_empty() {
+            self.args.clone_from(&told.args);
+        }
+        self.complete = true;
     }
 
     /// Whether it runs among the processes of the host (`--pid=host`).
@@ -168,8 +214,9 @@ impl Identity {
             &self.outer,
         ];
         let texts = texts.into_iter().flatten().map(String::capacity);
+        let source = self.source.iter().map(PathBuf::capacity);
         let args = self.args.iter().map(|arg| arg.capacity() + 24);
-        texts.chain(args).sum()
+        texts.chain(args).chain(source).sum()
     }
 }
 

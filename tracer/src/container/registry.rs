@@ -26,9 +26,10 @@ use clock::Clock;
 use entry::{Entry, State, is_same};
 pub use place::{Found, Place};
 
-mod clock;
+pub(super) mod clock;
 mod entry;
 mod place;
+mod rename;
 #[cfg(test)]
 mod tests;
 

@@ -33,7 +33,7 @@ pub(super) fn has_just_begun_group_exit(s: &Situation) -> bool {
 
 /// `sig_fatal()`: the default action ends the process. A handler that could not
 /// be read does not speak against it.
-fn sig_fatal(s: &Situation) -> bool {
+pub(super) fn sig_fatal(s: &Situation) -> bool {
     matches!(s.target.handler, Handler::Default | Handler::Unknown)
         && !signals::contains(signals::DEFAULT_IGNORE | signals::STOP, s.sig)
 }

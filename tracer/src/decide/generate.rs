@@ -49,7 +49,7 @@ pub(super) const fn dropped(reason: Reason, rule: &'static str) -> Decision {
 }
 
 /// `prepare_signal()`: `Some` if the signal is dropped.
-fn prepare_signal(s: &Situation, forced: bool, w: &mut Walk) -> Option<Decision> {
+pub(super) fn prepare_signal(s: &Situation, forced: bool, w: &mut Walk) -> Option<Decision> {
     const F: &str = "prepare_signal";
     let t = &s.target;
     let flags = || format!("signal->flags = {:#x}", t.signal_flags);

@@ -7,11 +7,13 @@
 //!
 //! The kernel's word (the tracepoint's result) is an input: the model has to
 //! explain it. Where it cannot, it says [`Reason::ModelDisagrees`], which is a
-//! bug to be found, and never a guess.
+//! bug to be found, and never a guess. [`foresee`] has that word about a signal
+//! that nobody has sent.
 
 mod complete;
 pub mod deliver;
 pub mod force;
+pub mod foresee;
 pub mod generate;
 pub mod names;
 pub mod reason;

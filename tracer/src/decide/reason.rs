@@ -132,6 +132,8 @@ reasons! {
         "(deliver) The signal was queued, because it was blocked or a handler was set, and when the init of a PID namespace took it from the queue it had no handler: it vanished there.";
     GroupExit "group_exit"
         "(deliver) The thread takes the SIGKILL that every thread of a dying process takes, whatever ended the process; or that every other thread takes when one calls execve.";
+    NotRecorded "not_recorded"
+        "(imported) Whoever recorded it did not note what the kernel looked at, so that only the result is known.";
     ModelDisagrees "model_disagrees"
         "sigwhy's model of the kernel does not explain what the kernel did. This is a bug in sigwhy, or news about the kernel: please report it with the record.";
 }

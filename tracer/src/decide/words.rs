@@ -114,7 +114,10 @@ pub fn generated(s: &Situation, d: &Decision, kind: Kind) -> Cow<'static, str> {
         .into(),
         Reason::Kill => kill(kind).into(),
         Reason::ForcedOnInit => forced_on_init(kind).into(),
-        Reason::UnkillableInitAtDequeue | Reason::GroupExit | Reason::ModelDisagrees => {
+        Reason::UnkillableInitAtDequeue
+        | Reason::GroupExit
+        | Reason::NotRecorded
+        | Reason::ModelDisagrees => {
             "sigwhy cannot explain what the kernel did: please report this record".into()
         }
     };

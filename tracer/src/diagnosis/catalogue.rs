@@ -4,7 +4,7 @@
 //!
 //! `docs/diagnoses.md` is made from it, and a test holds the page to it.
 
-use super::{Finding, crashed, early, killed, late, lost, shared, stuck};
+use super::{Finding, crashed, early, killed, late, lost, present, shared, stuck};
 use crate::episode::story::Story;
 
 /// One diagnosis.
@@ -61,6 +61,14 @@ impl Id {
         cli(self.id())
     }
 
+    /// Whether records can show it: what only a look can tell, no episode has.
+    pub fn is_in_records(self) -> bool {
+        !matches!(
+            self,
+            Self::RuntimeGone | Self::OrphanDaemons | Self::ZombieAccumulation
+        )
+    }
+
     /// By the name of either kind.
     pub fn find(name: &str) -> Option<Self> {
         let wanted = cli(name);
@@ -68,6 +76,12 @@ impl Id {
             .map(|entry| entry.id)
             .find(|id| id.cli() == wanted)
     }
+}
+
+/// What there is about a diagnosis.
+pub fn entry(id: Id) -> &'static Entry {
+    // The list is made with the ids, in their order.
+    &ALL[id as usize]
 }
 
 /// The command line's name of an id.
@@ -201,6 +215,11 @@ catalogue! {
         if "a stop signal dropped by `unkillable_init` (or by `unkillable_init_at_dequeue`, after it was blocked), and no end by it"
         fix "Handle SIGTERM in PID 1, or put an init such as tini before it (docker run --init, shareProcessNamespace in a pod)."
         proof ["no_handler" "a_stop_without_a_handler"];
+    StopDropped "STOP_DROPPED" by lost::unexplained
+        "(imported) The kernel dropped the stop signal, and what was imported does not say why."
+        if "a stop signal dropped by `not_recorded`"
+        fix "Look at SigIgn and SigCgt in /proc/PID/status of such a process: the bit of SIGTERM, 0x4000, is in neither where it has no handler, which is why a PID 1 loses it. sigwhy record says why the next time."
+        proof ["dropped_by_an_import"];
     SigIgnInherited "SIG_IGN_INHERITED" by lost::ignored
         "Who was to end ignores the signal (SIG_IGN), often inherited: nohup and a shell's & set it, and it survives execve."
         if "a stop signal dropped by `ignored`, for PID 1 or for whom PID 1 passed it on to"
@@ -311,4 +330,19 @@ catalogue! {
         if "GRACE_EXPIRED_KILL or KILL_WITHOUT_STOP of a pod's container by its runtime"
         fix "Look at the events: kubectl describe pod, and the kubelet's log."
         proof ["pod_killed"];
+    RuntimeGone "RUNTIME_GONE" by present::no_record
+        "The process that started the container and has to reap it (containerd-shim, conmon) is gone, or does not do its work: nobody notes the end of PID 1, and its runtime goes on calling it running."
+        if "a look (`sigwhy why`, `sigwhy audit`): PID 1 is dead and not reaped, or is the child of the machine's PID 1 although its runtime has a shim or a monitor for each container"
+        fix "Restart the runtime (systemctl restart docker, containerd, crio), and remove the container with force where it still calls it running."
+        proof ["the_runtime_is_gone" "a_dead_init_that_nobody_reaps"];
+    OrphanDaemons "ORPHAN_DAEMONS" by present::no_record
+        "A process forked twice, as daemons do, and was left to PID 1, which did not start it: what passes the stop signal on passes it by, and the end of PID 1 kills it."
+        if "a look (`sigwhy audit`): a child of PID 1 with a SIGTERM handler whose session's leader is gone, under a PID 1 that does not stop every process"
+        fix "Run it in the foreground (nginx -g 'daemon off;', --no-daemon), one to a container, or under a supervisor that stops it."
+        proof ["a_daemon_that_was_left_to_pid1" "a_daemon_left_to_an_init"];
+    ZombieAccumulation "ZOMBIE_ACCUMULATION" by present::no_record
+        "PID 1 does not reap the dead that are left to it: each keeps its number, until there are none left for new processes."
+        if "a look (`sigwhy audit`): children of PID 1 that have been dead for a second, and at a second look"
+        fix "Put an init that reaps before it (docker run --init, tini), or have PID 1 wait for every child."
+        proof ["the_dead_that_pid1_does_not_reap" "zombies_of_an_init"];
 }

@@ -25,12 +25,14 @@ const MANAGERS: [&str; 9] = [
     "PM2",
 ];
 
+/// Whether it is the name of such a program.
+pub fn is_manager_name(comm: &str) -> bool {
+    let first = comm.split([' ', ':']).next().unwrap_or_default();
+    MANAGERS.contains(&first)
+}
+
 fn is_manager(process: &Process) -> bool {
-    let is = |comm: Comm| {
-        let comm = comm.as_str();
-        let first = comm.split([' ', ':']).next().unwrap_or_default();
-        MANAGERS.contains(&first)
-    };
+    let is = |comm: Comm| is_manager_name(&comm.as_str());
     process.comm.is_some_and(is)
 }
 

@@ -9,10 +9,10 @@ use crate::episode::{
     story::{Hop, Story},
     words,
 };
-use crate::record::{Disposition, duration};
+use crate::record::{Comm, Disposition, duration};
 
 /// How young an init may be that has not set its handlers yet, in ns.
-const YOUNG_NS: u64 = 5_000_000_000;
+pub const YOUNG_NS: u64 = 5_000_000_000;
 
 /// SIGPIPEs that are more than a reader that has gone.
 const OVER_AND_OVER: u64 = 3;
@@ -29,12 +29,15 @@ pub fn failed(story: &Story) -> bool {
 /// by its `#!` line has its own name, not the shell's.
 const ENTRYPOINTS: [&str; 2] = ["docker-entrypoi", "entrypoint"];
 
+/// Whether it is the name of a shell, or of a script.
+pub fn is_shell_or_script(comm: &str) -> bool {
+    is_shell(comm) || comm.ends_with(".sh") || ENTRYPOINTS.contains(&comm)
+}
+
 /// Who was asked to end has the name of a shell, or of a script.
 pub fn is_a_shell(story: &Story) -> bool {
-    story.main.comm.is_some_and(|comm| {
-        let comm = comm.as_str();
-        is_shell(&comm) || comm.ends_with(".sh") || ENTRYPOINTS.contains(&&*comm)
-    })
+    let is = |comm: Comm| is_shell_or_script(&comm.as_str());
+    story.main.comm.is_some_and(is)
 }
 
 /// A stop signal that the kernel threw away because PID 1 had no handler.
@@ -113,6 +116,30 @@ pub fn no_handler(story: &Story) -> Option<Finding> {
         and_then(story)
     );
     Some(Finding::new(text, story.evidence(hop)))
+}
+
+/// Of what was imported only the kernel's result is known.
+pub fn unexplained(story: &Story) -> Option<Finding> {
+    let hop = story.stops.iter().find(|hop| {
+        hop.sender.kind == Kind::Process
+            && (hop.outcome, hop.reason) == (Outcome::Dropped, Reason::NotRecorded)
+    })?;
+    if !failed(story) {
+        return None;
+    }
+    let text = format!(
+        "{} from {} never reached {}: the kernel dropped it{}",
+        hop.signal.name,
+        words::sender(&hop.sender, &hop.target),
+        words::process(&story.main),
+        and_then(story)
+    );
+    let why = if story.is_init {
+        "whether it ignores the signal, or has no handler and was protected as PID 1, was not recorded"
+    } else {
+        "why it was dropped was not recorded: it ignores the signal, or is the PID 1 of a container and has no handler"
+    };
+    Some(Finding::new(text, story.evidence(hop)).uncertain(why))
 }
 
 pub fn startup_race(story: &Story) -> Option<Finding> {

@@ -6,19 +6,13 @@
 //!
 //! Never louder than the evidence. A cause that rests on something unknown says
 //! what; where events were lost, every diagnosis says `complete: false`. Some
-//! causes leave no trace in records at all. These need what `/proc`, a runtime or
-//! a kubelet says, and are not here:
-//!
-//! | id | what is missing |
-//! |---|---|
-//! | `SENDER_DENIED` | a refused kill(2) (EPERM, an LSM) fires no tracepoint of signals |
-//! | `ORPHAN_DAEMONS` | the parents of the processes that a zap kills |
-//! | `ZOMBIE_ACCUMULATION` | the release of a zombie |
-//! | `RUNTIME_GONE` | the parent of the init |
+//! causes leave no trace in records: those that a look at the machine tells are
+//! in `present`. `SENDER_DENIED` is in no list at all: a refused kill(2) (EPERM, an
+//! LSM) fires no tracepoint of signals, and leaves nothing to look at.
 
 use std::borrow::Cow;
 
-use crate::episode::{Episodes, story, story::State, story::Story};
+use crate::episode::{Episodes, scene::Scene, story, story::State, story::Story};
 use crate::record::{Diagnosis, Ending, Record, Reference, Start, When};
 
 pub mod catalogue;
@@ -28,12 +22,15 @@ mod killed;
 mod late;
 mod lost;
 pub mod page;
+mod present;
 mod shared;
 mod stuck;
 #[cfg(test)]
 mod tests;
 
 pub use catalogue::{Entry, Id};
+pub use late::is_manager_name;
+pub use lost::{YOUNG_NS, is_shell_or_script};
 
 /// What a test found.
 #[derive(Debug, Clone)]
@@ -96,11 +93,28 @@ pub struct Teller {
     /// Of the recording that is being read.
     start: Option<Start>,
     last: Option<When>,
+    /// Of episodes that were told, by their ids, until somebody takes them.
+    scenes: Vec<(String, Scene)>,
 }
 
 impl Teller {
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// One whose episodes have scenes: see [`Self::take_scene`].
+    pub fn picturing() -> Self {
+        Self {
+            episodes: Episodes::picturing(),
+            ..Self::default()
+        }
+    }
+
+    /// What there is to see of an episode that was just told. Whoever asked for
+    /// scenes takes each, wanted or not: they would pile up.
+    pub fn take_scene(&mut self, id: &str) -> Option<Scene> {
+        let index = self.scenes.iter().position(|(of, _)| of == id)?;
+        Some(self.scenes.swap_remove(index).1)
     }
 
     /// Takes a record, and appends the episodes that are to be told by its time. A
@@ -117,6 +131,18 @@ impl Teller {
         self.last = Some(record.when());
         self.episodes.take(record, &mut self.stories);
         self.hand_over(record.when(), out);
+    }
+
+    /// Records are missing, and the next one is of this time.
+    pub fn gap(&mut self, next: When) {
+        self.episodes.gap(next.mono_ns);
+    }
+
+    /// Records are missing after the last one.
+    pub fn gap_at_end(&mut self) {
+        if let Some(last) = self.last {
+            self.gap(last);
+        }
     }
 
     /// Time has passed, up to which all records have been taken.
@@ -149,8 +175,12 @@ impl Teller {
     }
 
     fn hand_over(&mut self, when: When, out: &mut Vec<Record>) {
-        for story in self.stories.drain(..) {
-            let diagnoses = diagnose(&story);
+        for mut story in self.stories.drain(..) {
+            let mut diagnoses = diagnose(&story);
+            let imported = self.start.as_ref().and_then(|s| s.imported.as_deref());
+            for diagnosis in &mut diagnoses {
+                diagnosis.complete &= imported.is_none();
+            }
             // A signal that was handled, and the container runs on: a reload, or
             // a key at a prompt.
             let has_ended = story.exit.is_some() || story.kill.is_some() || story.zap.is_some();
@@ -160,8 +190,14 @@ impl Teller {
             }
             let mut episode = story::record(&story, when);
             episode.unknown = unknown(&story, &diagnoses, episode.ending);
+            episode.unknown.extend(imported.map(|from| {
+                format!("it is made of {from} text: containers, namespaces, handlers and exit codes are not known")
+            }));
             episode.complete = episode.unknown.is_empty();
             episode.diagnoses = diagnoses;
+            if let Some(scene) = story.take_scene() {
+                self.scenes.push((episode.id.clone(), scene));
+            }
             out.push(Record::Episode(Box::new(episode)));
         }
     }

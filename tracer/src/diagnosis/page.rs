@@ -31,13 +31,17 @@ mod tests {
     const END: &str = "<!-- the end of the table -->\n";
 
     /// Where proofs are.
-    const TESTS: [&str; 6] = [
+    const TESTS: [&str; 10] = [
         include_str!("tests/stops.rs"),
         include_str!("tests/ends.rs"),
         include_str!("tests/waits.rs"),
         include_str!("../../../tests/episodes/stops.rs"),
         include_str!("../../../tests/episodes/ends.rs"),
         include_str!("../../../tests/episodes/waits.rs"),
+        include_str!("../waits/tests.rs"),
+        include_str!("../audit/tests.rs"),
+        include_str!("../../../tests/cli/why.rs"),
+        include_str!("../../../tests/cli/audit.rs"),
     ];
 
     #[test]

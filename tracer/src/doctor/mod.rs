@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use crate::container::{self, sockets};
 use crate::kernel::btf::{self, Btf};
 
 pub mod hooks;
@@ -188,6 +189,11 @@ pub fn environment(options: &Options) -> Vec<Check> {
         place::cgroups(&mounts, &root.read("proc/cgroups").unwrap_or_default()),
         place::tracefs(&mounts),
         place::pid_max(&root.read("proc/sys/kernel/pid_max")),
+        place::sockets(&sockets::place::find(
+            &container::Root::new(&options.root),
+            &sockets::place::from_env(),
+            None,
+        )),
     ]);
     checks
 }

@@ -2,6 +2,7 @@
 
 use super::{Check, Status, Text, namespace_inode};
 use crate::container::cgroupfs::unescaped;
+use crate::container::sockets::Socket;
 
 const GROUP: &str = "Surroundings";
 
@@ -99,6 +100,30 @@ fn v1_hierarchies(text: &str, table: &str) -> Vec<String> {
     all
 }
 
+/// The runtimes' sockets that were found. Whether one answers is not tried: that
+/// may start a daemon.
+pub fn sockets(found: &[Socket]) -> Check {
+    let shown = |socket: &Socket| match socket.uid {
+        0 => format!("{} at {}", socket.runtime.id(), socket.path.display()),
+        uid => format!(
+            "{} of user {uid} at {}",
+            socket.runtime.id(),
+            socket.path.display()
+        ),
+    };
+    let detail = match found {
+        [] => "none: names of containers come from runtimes' files alone".to_owned(),
+        found => found.iter().map(shown).collect::<Vec<_>>().join(", "),
+    };
+    Check::new(
+        GROUP,
+        "runtime_sockets",
+        "runtime sockets",
+        Status::Info,
+        detail,
+    )
+}
+
 /// `text`: `/proc/self/mounts`; `table`: `/proc/cgroups`, both empty if unread.
 pub fn cgroups(text: &str, table: &str) -> Check {
     let v1 = v1_hierarchies(text, table).join(", ");
@@ -138,6 +163,7 @@ pub fn pid_max(text: &Text) -> Check {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::Runtime;
 
     const UNIFIED: &str = "\
 proc /proc proc rw,nosuid,nodev,noexec,relatime 0 0
@@ -161,6 +187,28 @@ cpu\t1\t1\t1
 cpuacct\t1\t1\t1
 net_cls\t0\t1\t1
 ";
+
+    #[test]
+    fn sockets_are_listed_with_their_owners() {
+        let socket = |runtime, path: &str, uid| Socket {
+            runtime,
+            path: path.into(),
+            uid,
+        };
+        let check = sockets(&[
+            socket(Runtime::Docker, "/run/docker.sock", 0),
+            socket(Runtime::Podman, "/run/user/1000/podman/podman.sock", 1000),
+        ]);
+        assert_eq!(
+            (check.status, check.detail.as_str()),
+            (
+                Status::Info,
+                "docker at /run/docker.sock, podman of user 1000 at \
+                 /run/user/1000/podman/podman.sock"
+            )
+        );
+        assert!(sockets(&[]).detail.starts_with("none"));
+    }
 
     #[test]
     fn tells_the_layouts_apart() {

@@ -1,5 +1,6 @@
 //! One container: its story, and how far that has come.
 
+use super::scene::Shot;
 use super::story::{Hop, Story};
 use super::words;
 use super::{LONGEST_GRACE_NS, PERHAPS_NS, QUIET_INSIDE_NS, QUIET_NS, SECOND, SETTLE_NS, STUCK_NS};
@@ -27,6 +28,8 @@ pub struct Entry {
     pub quiet: u64,
     /// A signal that may have been its stop signal.
     pub perhaps: Option<Hop>,
+    /// The same, for the picture.
+    pub perhaps_shot: Option<Box<Shot>>,
     /// It was told, and then lived on.
     pub rested: bool,
     pub told_stuck: bool,
@@ -56,6 +59,7 @@ impl Entry {
             old.watched_from,
         );
         (story.lossy, story.sigpipes) = (old.lossy, old.sigpipes);
+        story.scene = old.scene.as_ref().map(|_| Box::default());
         (self.story, self.rested) = (story, false);
     }
 
@@ -150,6 +154,7 @@ impl Entry {
         if by_runtime && is_near && perhaps.is_by_runtime() && self.story.stops.is_empty() {
             self.story.began = perhaps.when;
             self.note_hop(&perhaps);
+            self.picture_perhaps();
             self.story.stop(perhaps);
         }
     }

@@ -24,7 +24,8 @@ impl Episodes {
         let is_known_main = key(&r.target.process)
             .and_then(|key| self.entries.get(&key))
             .is_some();
-        if r.target.is_init || is_known_main || members::is_shared_main(r) {
+        let is_asked = self.is_imported && by_process && judge::asks(r);
+        if r.target.is_init || is_known_main || is_asked || members::is_shared_main(r) {
             self.main_gets(r);
         } else {
             self.member_gets(r);

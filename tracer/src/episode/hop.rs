@@ -8,13 +8,13 @@ use crate::record::{
 /// A process by host pid and start time.
 pub type Key = (u32, u64);
 
-/// The key of a process, where both parts are known.
+/// The key of a process; 0 where only its pid is known.
 pub fn key(process: &Process) -> Option<Key> {
-    process.pid.zip(process.start_ns)
+    Some((process.pid?, process.start_ns.unwrap_or(0)))
 }
 
 /// A list that remembers how much it had no room for.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Few<T> {
     pub(super) kept: Vec<T>,
     pub total: u64,
@@ -60,7 +60,7 @@ pub struct Taken {
 }
 
 /// One signal from one process to another, and its fate.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Hop {
     pub when: When,
     pub signal: SignalName,

@@ -47,6 +47,11 @@ pub fn meaning(r: &Signal) -> Meaning {
     }
 }
 
+/// Whether a signal shows that its target is to end.
+pub fn asks(r: &Signal) -> bool {
+    r.signal.number == SIGKILL || meaning(r) == Meaning::Stop
+}
+
 /// How the main process ended.
 pub fn ending(story: &Story) -> Ending {
     let Some(exit) = &story.exit else {

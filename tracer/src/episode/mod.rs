@@ -13,13 +13,14 @@
 
 use std::collections::HashMap;
 
-use crate::record::{ContainerRef, Process, Record, When};
+use crate::record::{ContainerRef, Preroll, Process, Record, When};
 
 mod entry;
 mod events;
 mod hop;
 pub mod judge;
 mod members;
+pub mod scene;
 pub mod story;
 #[cfg(test)]
 pub(crate) mod tape;
@@ -82,9 +83,15 @@ pub struct Episodes {
     touches: u64,
     lost: u64,
     watched_from: Option<u64>,
+    /// The begin of what comes of this container was forgotten by a flight recorder.
+    partial: Option<ContainerRef>,
     /// Filters hide a part of what episodes are made of.
     is_narrowed: bool,
+    /// Nobody knows what is in a container: whoever is asked to end counts as one.
+    is_imported: bool,
     sees_zap: bool,
+    /// Stories keep their scenes.
+    pictures: bool,
 }
 
 impl Default for Episodes {
@@ -105,8 +112,11 @@ impl Episodes {
             touches: 0,
             lost: 0,
             watched_from: None,
+            partial: None,
             is_narrowed: false,
+            is_imported: false,
             sees_zap: true,
+            pictures: false,
         }
     }
 
@@ -116,9 +126,13 @@ impl Episodes {
         self.tick(record.mono_ns(), told);
         match record {
             Record::Start(start) => {
-                *self = Self::new();
+                *self = Self {
+                    pictures: self.pictures,
+                    ..Self::new()
+                };
                 self.watched_from = Some(start.when.mono_ns);
                 self.is_narrowed = start.filters.iter().any(|filter| narrows(filter));
+                self.is_imported = start.imported.is_some();
                 self.sees_zap = start.hooks.get("zap").is_none_or(Option::is_some);
             }
             Record::Loss(loss) => {
@@ -134,8 +148,28 @@ impl Episodes {
             Record::Deliver(r) => self.deliver(r),
             Record::Exit(r) => self.exit(r),
             Record::Zap(r) => self.zap(r),
+            Record::Preroll(r) => self.preroll(r),
             Record::Episode(_) | Record::Stop(_) => {}
         }
+        if self.pictures && !self.is_narrowed {
+            self.picture(record);
+        }
+    }
+
+    /// Records are missing before this time: what is under way may lack a part, and of
+    /// what begins then nobody knows what came before.
+    pub fn gap(&mut self, mono_ns: u64) {
+        for entry in self.entries.values_mut() {
+            entry.story.lossy = true;
+        }
+        self.watched_from = Some(mono_ns);
+    }
+
+    /// What comes next is older than what came before: the stream's time goes back.
+    fn preroll(&mut self, r: &Preroll) {
+        self.now = r.since.mono_ns;
+        self.watched_from = Some(r.since.mono_ns);
+        self.partial = r.container.clone().filter(|_| !r.whole);
     }
 
     /// The stream's time is this, whether or not a record says so.
@@ -258,13 +292,20 @@ impl Episodes {
             if let Some(id) = container.and_then(|c| c.id.clone()).filter(|_| !is_init) {
                 self.by_container.insert(id, key);
             }
-            let story = Story::new(
+            let mut story = Story::new(
                 main.clone(),
                 is_init,
                 container.cloned(),
                 when,
                 self.watched_from,
             );
+            story.scene = self.pictures.then(Box::default);
+            let is_partial = |(partial, own): (&ContainerRef, &ContainerRef)| {
+                (&partial.id, partial.pid_ns) == (&own.id, own.pid_ns)
+            };
+            // Another tracer does not say when it lost something.
+            story.lossy = (self.is_imported && self.lost > 0)
+                || self.partial.as_ref().zip(container).is_some_and(is_partial);
             self.entries.insert(
                 key,
                 Entry {
@@ -273,6 +314,7 @@ impl Episodes {
                     attempt: when.mono_ns,
                     quiet: QUIET_INSIDE_NS,
                     perhaps: None,
+                    perhaps_shot: None,
                     rested: false,
                     told_stuck: false,
                     touched: 0,

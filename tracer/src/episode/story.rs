@@ -5,6 +5,7 @@
 //! say: nothing here concludes.
 
 pub use super::hop::{Few, Hop, Key, Taken, key};
+use super::scene::Scene;
 use crate::record::{
     ContainerRef, Episode, Process, Reference, Referred, SignalName, TimelineEntry, When, ZapVictim,
 };
@@ -19,7 +20,7 @@ const PROCESSES: usize = 64;
 const TIMELINE: usize = 48;
 
 /// How a process ended.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Exited {
     pub when: When,
     pub process: Process,
@@ -44,7 +45,7 @@ impl Exited {
 }
 
 /// The end of the PID namespace.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Zapped {
     pub began: When,
     pub ended: Option<When>,
@@ -119,6 +120,8 @@ pub struct Story {
     pub omitted: u64,
     /// How it stands at the moment of telling.
     pub state: State,
+    /// For a picture, where one is wanted.
+    pub scene: Option<Box<Scene>>,
 }
 
 /// How a story stands.
@@ -169,6 +172,7 @@ impl Story {
             timeline: Vec::new(),
             omitted: 0,
             state: State::Open,
+            scene: None,
         }
     }
 

@@ -385,6 +385,8 @@ impl Tape {
             host: "node".to_owned(),
             boot_id: None,
             clock_offset_ns: 0,
+            flight_recorder: None,
+            imported: None,
         };
         self.records.push(Record::Start(Box::new(start)));
         self

@@ -99,6 +99,11 @@ pub fn fate(hop: &Hop) -> String {
         Reason::TargetExiting => format!("but {who} was dying already"),
         Reason::DefaultTerminate | Reason::DefaultCore => format!("which ended {who}"),
         Reason::Kill | Reason::ForcedOnInit => format!("which killed {who}"),
+        // An init is one here because it was seen to end its namespace.
+        Reason::NotRecorded if hop.outcome == Outcome::Dropped => format!(
+            "which the kernel dropped: {who} ignored it, or had no handler and was protected as the init of a container"
+        ),
+        Reason::NotRecorded => format!("which was queued for {who}"),
         _ if hop.outcome == Outcome::Dropped => format!("which never reached {who}"),
         _ => format!("which {who} was to get"),
     }

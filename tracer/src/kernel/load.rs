@@ -4,17 +4,13 @@
 //! each hook, and hands out the rings and the counters. It decides nothing about
 //! signals.
 
-use std::{
-    os::fd::{AsFd as _, OwnedFd},
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
 use aya::{
-    Ebpf, EbpfLoader,
-    maps::{Array, HashMap, MapData, PerCpuArray, RingBuf},
+    Ebpf, EbpfLoader, VerifierLogLevel,
+    maps::{Array, HashMap, MapData, PerCpuArray},
 };
-use tokio::io::{Interest, unix::AsyncFd};
 use tracer_common::{
     facts::hook,
     globals::{RING_REST_BYTES, gate, name},
@@ -28,6 +24,7 @@ use super::{
     cgroup,
     ladder::{Forced, HOOKS},
     offsets::{self, Offsets},
+    ring::Ring,
 };
 
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/sigwhy-ebpf"));
@@ -53,6 +50,8 @@ pub struct Options {
     pub ring_bytes: u32,
     /// Call containers by the names that runtimes have for them.
     pub names: bool,
+    /// Of those that runtimes' files do not tell, ask the runtimes.
+    pub sockets: bool,
 }
 
 impl Default for Options {
@@ -66,6 +65,7 @@ impl Default for Options {
             kernel_log: false,
             ring_bytes: RING_REST_BYTES,
             names: true,
+            sockets: false,
         }
     }
 }
@@ -85,8 +85,8 @@ impl Options {
 pub struct Loaded {
     /// Owns the programs and so the links.
     ebpf: Ebpf,
-    pub matters: RingBuf<MapData>,
-    pub rest: RingBuf<MapData>,
+    pub matters: Ring,
+    pub rest: Ring,
     counters: PerCpuArray<MapData, [u64; 4]>,
     pub attachments: Vec<Attachment>,
     pub offsets: Offsets,
@@ -152,6 +152,10 @@ pub(super) fn open(options: &Options) -> anyhow::Result<(Ebpf, Offsets)> {
         .override_global(extra::SIGNAL_TGID_PID, &offsets.signal_tgid_pid, true)
         .override_global(extra::CSS_SET_V1_SLOT, &offsets.css_set_v1_slot, true)
         .override_global("AYA_LOG_LEVEL", &log_level, true)
+        // The refusal itself, without each instruction on the way: for a refused
+        // program aya repeats the verification with ten times the room until the
+        // log fits, and a rung that does not hold costs every start.
+        .verifier_log_level(VerifierLogLevel::STATS)
         .map_max_entries("REST", options.ring_bytes);
     let ebpf = loader
         .load(OBJECT)
@@ -181,8 +185,8 @@ pub fn load(options: &Options) -> anyhow::Result<Loaded> {
     give_back_memory();
 
     let mut take = |name: &str| ebpf.take_map(name).ok_or_else(|| no_map(name));
-    let matters = RingBuf::try_from(take("MATTERS")?)?;
-    let rest = RingBuf::try_from(take("REST")?)?;
+    let matters = Ring::new(take("MATTERS")?)?;
+    let rest = Ring::new(take("REST")?)?;
     let counters = PerCpuArray::try_from(take("COUNTERS")?)?;
     Ok(Loaded {
         ebpf,
@@ -213,17 +217,6 @@ impl Loaded {
             }
         }
         Ok(total)
-    }
-
-    /// Registers a ring with the running tokio runtime.
-    ///
-    /// # Errors
-    /// When the runtime has no I/O driver, or epoll refuses the descriptor.
-    pub fn wakeups(ring: &RingBuf<MapData>) -> anyhow::Result<AsyncFd<OwnedFd>> {
-        let fd = ring.as_fd().try_clone_to_owned()?;
-        // SAFETY: `AsyncFd` owns this descriptor for its whole life, and an
-        // `OwnedFd` never changes the descriptor that it holds.
-        Ok(unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE) }?)
     }
 
     /// Detaches every program; what is in the rings can still be read.

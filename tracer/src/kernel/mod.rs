@@ -13,3 +13,4 @@ pub mod load;
 pub mod log;
 pub mod offsets;
 pub mod probe;
+pub mod ring;

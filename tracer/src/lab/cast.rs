@@ -50,7 +50,9 @@ impl Cast {
             Record::Zap(r) => &r.init,
             Record::Exit(r) => &r.process,
             Record::Episode(r) => &r.init,
-            Record::Loss(_) | Record::Start(_) | Record::Stop(_) => return false,
+            Record::Loss(_) | Record::Start(_) | Record::Stop(_) | Record::Preroll(_) => {
+                return false;
+            }
         };
         self.name(process).is_some()
     }

@@ -14,7 +14,6 @@ pub mod scenario;
 pub mod scenarios;
 pub mod show;
 pub mod stage;
-mod wrap;
 
 #[cfg(test)]
 mod fixtures;

@@ -13,11 +13,11 @@ use jiff::tz::TimeZone;
 use super::play::Scene;
 use super::report::Report;
 use super::scenario::Scenario;
-use super::wrap::{cells, width, wrap, wrap_cells};
 use crate::decide::{Outcome, Reason};
 use crate::output::Sink as _;
 use crate::output::escape::terminal;
 use crate::output::text::{Text, TextOptions, is_news};
+use crate::output::wrap::{cells, width, wrap, wrap_cells};
 use crate::record::Record;
 
 /// Columns that a line may take.

@@ -276,6 +276,21 @@ pub fn start() -> Start {
         host: "node-1".to_owned(),
         boot_id: Some("7d2f6c50-0000-4000-8000-000000000000".to_owned()),
         clock_offset_ns: 1_795_353_841_542_098_766,
+        flight_recorder: None,
+        imported: None,
+    }
+}
+
+pub fn preroll() -> Preroll {
+    Preroll {
+        when: when(9),
+        occasion: "episode".into(),
+        episode: Some("31150-2000000000000-2345678000000".to_owned()),
+        container: Some(lab()),
+        since: when(1),
+        records: 23,
+        forgotten: 4,
+        whole: false,
     }
 }
 
@@ -369,6 +384,7 @@ pub fn all() -> Vec<Record> {
         Record::Loss(loss()),
         Record::Start(Box::new(start())),
         Record::Stop(Box::new(stop())),
+        Record::Preroll(Box::new(preroll())),
     ]);
     records
 }

@@ -15,6 +15,7 @@ pub mod json;
 pub mod schema;
 pub mod table;
 pub mod text;
+pub mod wrap;
 
 #[cfg(test)]
 pub(crate) mod fixtures;
@@ -34,6 +35,15 @@ pub trait Sink {
     /// # Errors
     /// Those of the writer. What was held back then is gone.
     fn flush(&mut self) -> io::Result<()>;
+
+    /// Somebody asks for what a sink keeps for an occasion: this is one.
+    fn request(&mut self) {}
+
+    /// Whether [`Sink::flush`] has more to write than it did in one go: it is to be
+    /// called again once there is room.
+    fn has_more(&self) -> bool {
+        false
+    }
 }
 
 impl<S: Sink + ?Sized> Sink for Box<S> {
@@ -43,5 +53,13 @@ impl<S: Sink + ?Sized> Sink for Box<S> {
 
     fn flush(&mut self) -> io::Result<()> {
         (**self).flush()
+    }
+
+    fn request(&mut self) {
+        (**self).request();
+    }
+
+    fn has_more(&self) -> bool {
+        (**self).has_more()
     }
 }

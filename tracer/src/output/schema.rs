@@ -1,5 +1,7 @@
-//! The JSON Schema of a line of output, as it is checked in.
+//! The JSON Schemas of a line of output, as they are checked in: that of the
+//! records, and those of the commands that look.
 
+use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 
 use crate::record::Record;
@@ -10,8 +12,14 @@ use crate::record::Record;
 /// Of what is written, not of what could be read: a field that is `null` where
 /// it is unknown is required, one that is left out is not.
 pub fn schema_text() -> String {
+    schema_of::<Record>()
+}
+
+/// The same of any line: that of `sigwhy why` is a [`crate::waits::Verdict`], that
+/// of `sigwhy audit` an [`crate::audit::Audit`].
+pub fn schema_of<T: JsonSchema>() -> String {
     let settings = SchemaSettings::draft2020_12().for_serialize();
-    let schema = settings.into_generator().into_root_schema_for::<Record>();
+    let schema = settings.into_generator().into_root_schema_for::<T>();
     format!("{:#}\n", schema.as_value())
 }
 
@@ -24,11 +32,22 @@ mod tests {
     use super::*;
     use crate::output::fixtures;
 
-    /// Where the schema is checked in.
-    const PATH: &str = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../docs/schema/sigwhy.schema.json"
-    );
+    /// Where the schemas are checked in.
+    const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/schema");
+
+    /// Holds a checked in schema to the code.
+    #[track_caller]
+    fn is_checked_in(name: &str, text: &str) {
+        let path = format!("{FOLDER}/{name}.schema.json");
+        if std::env::var_os("UPDATE_SCHEMA").is_some_and(|v| v == "1") {
+            std::fs::write(&path, text).expect("docs/schema can be written");
+        }
+        let checked_in = std::fs::read_to_string(&path).expect("the schema is checked in");
+        assert!(
+            checked_in == text,
+            "docs/schema/{name}.schema.json is not that of the code: run the test with UPDATE_SCHEMA=1 and look at the difference"
+        );
+    }
 
     /// Every field that the contract promises, by record; `begin:` and `end:`
     /// belong to a phase.
@@ -79,6 +98,10 @@ mod tests {
             "type ts mono_ns version kernel hooks filters host boot_id clock_offset_ns",
         ),
         ("stop", "type ts mono_ns"),
+        (
+            "preroll",
+            "type ts mono_ns occasion episode container.name since.mono_ns records forgotten whole",
+        ),
     ];
 
     fn fixtures() -> impl Iterator<Item = Value> {
@@ -88,15 +111,26 @@ mod tests {
 
     #[test]
     fn the_checked_in_schema_is_that_of_the_code() {
-        let text = schema_text();
-        if std::env::var_os("UPDATE_SCHEMA").is_some_and(|v| v == "1") {
-            std::fs::write(PATH, &text).expect("docs/schema can be written");
+        is_checked_in("sigwhy", &schema_text());
+        is_checked_in("why", &schema_of::<crate::waits::Verdict>());
+        is_checked_in("audit", &schema_of::<crate::audit::Audit>());
+    }
+
+    #[test]
+    fn what_a_look_says_is_what_its_schema_says() {
+        let held = |schema: String, line: Value| {
+            let schema: Value = serde_json::from_str(&schema).expect("JSON");
+            let result = check(&schema, &schema, &line, true);
+            result.unwrap_or_else(|why| panic!("{why}\n{line}"));
+        };
+        for verdict in crate::waits::tests::verdicts() {
+            let line = serde_json::to_value(&verdict).expect("serialises");
+            held(schema_of::<crate::waits::Verdict>(), line);
         }
-        let checked_in = std::fs::read_to_string(PATH).expect("the schema is checked in");
-        assert!(
-            checked_in == text,
-            "docs/schema/sigwhy.schema.json is not that of the code: run the test with UPDATE_SCHEMA=1 and look at the difference"
-        );
+        for audit in crate::audit::tests::sample() {
+            let line = serde_json::to_value(&audit).expect("serialises");
+            held(schema_of::<crate::audit::Audit>(), line);
+        }
     }
 
     #[test]

@@ -18,7 +18,7 @@ mod session;
 pub use episode::{Diagnosis, Ending, Episode, EpisodeState, Reference, Referred, TimelineEntry};
 pub use process::{Ancestor, Container, ContainerRef, Process, Runtime, Sender, Target, ZapVictim};
 pub use scalar::{Comm, Timestamp, duration};
-pub use session::{Loss, Start, Stop, Tally};
+pub use session::{FlightRecorder, Loss, Preroll, Start, Stop, Tally};
 
 use crate::decide::{Outcome, Reason};
 
@@ -34,6 +34,7 @@ pub enum Record {
     Loss(Loss),
     Start(Box<Start>),
     Stop(Box<Stop>),
+    Preroll(Box<Preroll>),
 }
 
 /// When something happened.
@@ -73,6 +74,8 @@ pub enum Relation {
     Descendant,
     Unrelated,
     Kernel,
+    /// Imported from a tracer that does not note it.
+    Unknown,
 }
 
 /// The tracepoint's own word.
@@ -221,6 +224,7 @@ impl Record {
             Self::Loss(r) => r.when,
             Self::Start(r) => r.when,
             Self::Stop(r) => r.when,
+            Self::Preroll(r) => r.when,
         }
     }
 

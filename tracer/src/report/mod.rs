@@ -14,10 +14,15 @@ use std::{
 
 use crate::{
     container,
-    record::{Ending, Episode, EpisodeState, Record, Timestamp},
+    episode::scene::Scene,
+    import,
+    record::{Ending, Episode, EpisodeState, FlightRecorder, Record, Timestamp},
     store::Damage,
 };
 
+pub mod file;
+pub mod html;
+pub mod perfetto;
 pub mod sources;
 pub mod text;
 
@@ -46,10 +51,30 @@ pub fn json(report: &Report, limit: usize, out: &mut impl io::Write) -> io::Resu
 
 /// Why a file cannot be told of.
 pub fn no_records(path: &Path) -> String {
-    format!(
-        "{} holds no records: it is neither a recording of sigwhy's nor what --format json prints",
-        path.display()
-    )
+    let says = match looks_like(path) {
+        Some(format) => format!(
+            "it looks like {} text: give --from {}",
+            format.name(),
+            format.name().replace(' ', "-")
+        ),
+        None => "it is neither a recording of sigwhy's nor what --format json prints".to_owned(),
+    };
+    format!("{} holds no records: {says}", path.display())
+}
+
+/// Lines at the begin of a text that are looked at.
+const GLANCE: usize = 1_000;
+
+/// Which tracer's text a file is.
+fn looks_like(path: &Path) -> Option<import::Format> {
+    if !std::fs::metadata(path).is_ok_and(|file| file.is_file()) {
+        return None;
+    }
+    let file = io::Read::take(std::fs::File::open(path).ok()?, 1 << 20);
+    io::BufRead::split(io::BufReader::new(file), b'\n')
+        .take(GLANCE)
+        .map_while(Result::ok)
+        .find_map(|line| import::Format::of(&line))
 }
 
 /// Terminations kept at most; of more, the worst.
@@ -119,6 +144,13 @@ pub struct Source {
     /// Events that the recorder lost.
     pub lost: u64,
     pub damage: Damage,
+    /// What a flight recorder was to write out for, where one made it.
+    pub flight: Option<FlightRecorder>,
+    /// How often it wrote out, and how often that did not reach back far enough.
+    pub prerolls: u64,
+    pub partial: u64,
+    /// It is another tracer's.
+    pub imported: Option<import::Summary>,
 }
 
 /// A termination, and where it happened.
@@ -126,6 +158,8 @@ pub struct Source {
 pub struct Told {
     pub host: String,
     pub episode: Episode,
+    /// For its picture; none where nobody wants one of it.
+    pub scene: Option<Box<Scene>>,
 }
 
 /// One cause: how often it came, and what it cost.
@@ -148,6 +182,10 @@ pub struct Report {
     /// The best of the worst is on top, so that it can make room.
     worst: BinaryHeap<Reverse<Rank>>,
     kept: BTreeMap<u64, Told>,
+    /// Terminations that keep their scenes, at most: the worst.
+    pictures: usize,
+    /// As `worst`.
+    pictured: BinaryHeap<Reverse<Rank>>,
 }
 
 /// Wasted time, then the earlier, then the order of coming.
@@ -160,9 +198,17 @@ struct Rank {
 }
 
 impl Report {
+    /// One that keeps the scenes of so many.
+    pub fn picturing(pictures: usize) -> Self {
+        Self {
+            pictures,
+            ..Self::default()
+        }
+    }
+
     /// Takes a termination, if it is wanted. A later telling of the same one is
     /// another: what was stuck may have ended after all.
-    pub fn take(&mut self, wanted: &Wanted, host: &str, episode: Episode) {
+    pub fn take(&mut self, wanted: &Wanted, host: &str, episode: Episode, scene: Option<Scene>) {
         if !wanted.wants(&episode) {
             return;
         }
@@ -182,6 +228,7 @@ impl Report {
         let told = Told {
             host: host.to_owned(),
             episode,
+            scene: scene.filter(|_| self.pictures > 0).map(Box::new),
         };
         self.kept.insert(rank.number.0, told);
         self.worst.push(Reverse(rank));
@@ -189,6 +236,16 @@ impl Report {
             && let Some(Reverse(least)) = self.worst.pop()
         {
             self.kept.remove(&least.number.0);
+        }
+        if self.pictures == 0 {
+            return;
+        }
+        self.pictured.push(Reverse(rank));
+        if self.pictured.len() > self.pictures
+            && let Some(Reverse(least)) = self.pictured.pop()
+            && let Some(told) = self.kept.get_mut(&least.number.0)
+        {
+            told.scene = None;
         }
     }
 

@@ -8,14 +8,21 @@ use jiff::{Timestamp as Instant, tz::TimeZone};
 use super::{Report, Source, Told, wasted};
 use crate::{
     diagnosis::catalogue,
+    episode::words::process,
+    import,
     output::{
         escape::terminal,
         table,
         text::{verdict, words},
     },
-    record::{Ending, Episode, EpisodeState, Timestamp},
+    record::{Ending, Episode, EpisodeState, FlightRecorder, Timestamp, duration},
     store::Damage,
 };
+
+const SECOND: u64 = 1_000_000_000;
+
+/// Ten years: no clock that begins with a boot comes so far, and no date is so old.
+const NO_DATE: u64 = 10 * 365 * 86_400 * SECOND;
 
 /// How to print.
 #[derive(Debug, Clone)]
@@ -91,6 +98,7 @@ pub fn render(report: &Report, options: &Options, out: &mut impl io::Write) -> i
 
 fn write_source(source: &Source, options: &Options, out: &mut impl io::Write) -> io::Result<()> {
     let host = match source.host.as_str() {
+        "" if source.imported.is_some() => "another tracer".to_owned(),
         "" => "an unknown host".to_owned(),
         host => format!("{} (Linux {})", terminal(host), terminal(&source.kernel)),
     };
@@ -122,10 +130,74 @@ pub fn notes(source: &Source) -> Vec<String> {
             terminal(&source.narrowed_by.join(" "))
         ));
     }
+    notes.extend(source.flight.as_ref().map(|flight| flown(source, flight)));
+    notes.extend(source.imported.iter().flat_map(imported));
     if source.lost > 0 {
         notes.push(format!(
             "{} were lost while recording",
             plural(source.lost, "event")
+        ));
+    }
+    notes
+}
+
+/// What a flight recorder is, and did.
+fn flown(source: &Source, flight: &FlightRecorder) -> String {
+    let times = match source.prerolls {
+        0 => "never".to_owned(),
+        1 => "once".to_owned(),
+        n => format!("{n} times"),
+    };
+    let partial = match source.partial {
+        0 => String::new(),
+        n => format!(", {n} of which did not reach back to the begin"),
+    };
+    format!(
+        "a flight recorder, with the last {} in memory, wrote containers out {times}{partial} (for {})",
+        duration(flight.window_ns),
+        terminal(&flight.occasions.join(", "))
+    )
+}
+
+/// What an import came to, and what it cannot say.
+fn imported(summary: &import::Summary) -> Vec<String> {
+    let words = [
+        "queued",
+        "dropped",
+        "pending already",
+        "failed",
+        "queued without siginfo",
+        "of an unknown result",
+    ];
+    let counts: Vec<_> = summary
+        .results
+        .iter()
+        .zip(words)
+        .filter(|(count, _)| **count > 0)
+        .map(|(count, word)| format!("{count} {word}"))
+        .collect();
+    let counts = if counts.is_empty() {
+        "no signal was sent".to_owned()
+    } else {
+        format!("signals by the kernel's result: {}", counts.join(", "))
+    };
+    let mut notes = vec![counts, summary.limits.clone()];
+    if !summary.has_date {
+        notes.push(
+            "its clock has no date: times are seconds of that clock (--boot TIME gives them one)"
+                .to_owned(),
+        );
+    }
+    if let Some(first) = summary.first_bad {
+        let lines = plural(summary.bad_lines, "line");
+        notes.push(format!(
+            "{lines} could not be read, the first is line {first}"
+        ));
+    }
+    if summary.left_out > 0 {
+        notes.push(format!(
+            "{} events more than find room were left out",
+            summary.left_out
         ));
     }
     notes
@@ -162,7 +234,7 @@ fn cells(told: &Told, zone: &TimeZone) -> [String; 7] {
     let episode = &told.episode;
     let wasted = match wasted(episode) {
         0 => "-".to_owned(),
-        ns => words::duration(ns),
+        ns => duration(ns),
     };
     let stop = episode
         .stop_signal
@@ -176,14 +248,18 @@ fn cells(told: &Told, zone: &TimeZone) -> [String; 7] {
         wasted,
         time(episode.began.ts, zone),
         terminal(&told.host).into_owned(),
-        words::container(episode.container.as_deref()),
+        match &episode.container {
+            Some(container) => words::container(Some(container)),
+            None => terminal(&process(&episode.init)).into_owned(),
+        },
         stop,
         end(episode),
         cause,
     ]
 }
 
-fn end(episode: &Episode) -> String {
+/// How it ended: `killed (137)`.
+pub fn end(episode: &Episode) -> String {
     let code = episode
         .exit_code
         .map_or(String::new(), |code| format!(" ({code})"));
@@ -209,7 +285,7 @@ fn write_causes(report: &Report, color: bool, out: &mut impl io::Write) -> io::R
         .map(|(id, toll)| {
             let wasted = match toll.wasted {
                 0 => "-".to_owned(),
-                ns => words::duration(ns),
+                ns => duration(ns),
             };
             let name = terminal(&catalogue::cli(id)).into_owned();
             let about = catalogue::ALL.iter().find(|entry| entry.id.id() == *id);
@@ -220,8 +296,11 @@ fn write_causes(report: &Report, color: bool, out: &mut impl io::Write) -> io::R
     table::render(["COUNT", "WASTED", "CAUSE", ""], &rows, out, color)
 }
 
-/// With its date, which a recording needs.
-fn time(ts: Timestamp, zone: &TimeZone) -> String {
+/// With its date, which a recording needs. A clock that began at 0 has none.
+pub fn time(ts: Timestamp, zone: &TimeZone) -> String {
+    if ts.0 < NO_DATE {
+        return format!("{}.{:06} s", ts.0 / SECOND, ts.0 % SECOND / 1_000);
+    }
     let ns = i128::from(ts.0);
     match Instant::from_nanosecond(ns) {
         Ok(at) => at
@@ -232,7 +311,8 @@ fn time(ts: Timestamp, zone: &TimeZone) -> String {
     }
 }
 
-fn plural(count: u64, what: &str) -> String {
+/// `1 event`, `2 events`
+pub fn plural(count: u64, what: &str) -> String {
     let s = if count == 1 { "" } else { "s" };
     format!("{count} {what}{s}")
 }

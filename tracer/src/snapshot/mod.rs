@@ -1,28 +1,39 @@
-//! The machine as it is now, from `/proc` and the runtimes' files: which
-//! containers run, and what would become of the signal that stops them.
+//! The machine as it is now, from `/proc` and the runtimes' files, and from the
+//! runtimes where files do not tell: which containers run, and what would become
+//! of the signal that stops them.
 //!
-//! No BPF and no daemon: what was not there at the moment of reading is not
+//! No BPF: what was not there at the moment of reading is not
 //! seen. A list of processes is never of one moment; what ends on the way is
 //! left out.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::Serialize;
 
 use crate::container::process::{self, ProcessId};
-use crate::container::shapes;
 use crate::container::{Called, Identity, Kind, Question, Resolver, Root, Subject, Verdict};
+use crate::container::{shapes, sockets};
 use crate::decide::names;
 use crate::kernel::cgroup::v1_controller;
 use crate::record::Runtime;
 
+pub mod freezer;
+mod idle;
+mod nesting;
+pub mod status;
 pub mod stop;
+pub mod takers;
+pub mod task;
 pub mod text;
 
 #[cfg(test)]
 mod tests;
 
+pub use freezer::Freezer;
+pub use nesting::outer;
 pub use stop::Stop;
+pub use task::{Task, Thread};
 
 /// A container that runs now. Unknown is null.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -49,6 +60,12 @@ pub struct Row {
     pub stop: Option<Stop>,
     /// Seconds from there to SIGKILL, where the runtime wrote them.
     pub stop_timeout: Option<u32>,
+    /// Who is in it, as this `/proc` numbers them.
+    #[serde(skip)]
+    pub pids: Vec<u32>,
+    /// Of them, the init of its PID namespace.
+    #[serde(skip)]
+    pub init: Option<u32>,
 }
 
 /// The main process of a container.
@@ -70,27 +87,46 @@ struct Key {
     pid_ns: u32,
 }
 
-/// Everything that runs in a container or in a PID namespace of its own, by name.
+/// Whether the dead are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dead {
+    /// They are not.
+    Out,
+    /// The PID 1 of a container is, where nobody has reaped it.
+    Inits,
+}
+
+/// Everything that runs in a container or in a PID namespace of its own, by name,
+/// from files alone.
 pub fn containers(root: &Root) -> Vec<Row> {
+    list(root, Dead::Out, None)
+}
+
+/// The same, and what does not run any more. What files did not tell is asked of the
+/// runtimes, which have so long to answer in all; `None` is not at all.
+pub fn list(root: &Root, dead: Dead, patience: Option<Duration>) -> Vec<Row> {
     let table = root.text("/proc/cgroups").unwrap_or_default();
     let controller = v1_controller(&table);
     let host = process::host_ns(root);
     let mut groups: BTreeMap<Key, Vec<u32>> = BTreeMap::new();
     for pid in process::all(root) {
-        let Some(key) = key(root, pid, controller, host) else {
+        let Some(key) = key(root, pid, controller, host, dead) else {
             continue;
         };
         groups.entry(key).or_default().push(pid);
     }
     let mut resolver = Resolver::new(root.clone(), controller);
     let inits: BTreeMap<u32, ProcessId> = resolver.inits().into_iter().collect();
-    let found: Vec<(Key, Option<Identity>, Vec<u32>)> = groups
+    let mut found: Vec<(Key, Option<Identity>, Vec<u32>)> = groups
         .into_iter()
         .map(|(key, pids)| {
             let identity = identify(&mut resolver, &key, &pids, inits.get(&key.pid_ns));
             (key, identity, pids)
         })
         .collect();
+    if let Some(patience) = patience {
+        ask(root, &mut found, patience);
+    }
     let mut rows: Vec<Row> = merged(found)
         .into_iter()
         .map(|(key, identity, pids)| row(root, &key, identity, &pids, &inits, host))
@@ -99,9 +135,31 @@ pub fn containers(root: &Root) -> Vec<Row> {
     rows
 }
 
-/// Where a process belongs; `None` for one of the host, and for a zombie.
-fn key(root: &Root, pid: u32, controller: Option<&str>, host: Option<u32>) -> Option<Key> {
-    if process::stat(root, pid)?.is_dead {
+/// Has runtimes asked about those that files did not name.
+fn ask(root: &Root, found: &mut [(Key, Option<Identity>, Vec<u32>)], patience: Duration) {
+    let poor = found
+        .iter_mut()
+        .filter_map(|(_, identity, _)| identity.as_mut().filter(|identity| identity.is_poor()));
+    let mut poor: Vec<&mut Identity> = poor.collect();
+    let asked = poor.iter().map(|identity| (**identity).clone()).collect();
+    let told = sockets::ask_all(root, asked, patience);
+    for (identity, told) in poor.iter_mut().zip(told) {
+        **identity = told;
+    }
+}
+
+/// Where a process belongs; `None` for one of the host, and for the dead that are
+/// not listed.
+fn key(
+    root: &Root,
+    pid: u32,
+    controller: Option<&str>,
+    host: Option<u32>,
+    dead: Dead,
+) -> Option<Key> {
+    let is_init =
+        || process::ns_pids(root, pid).is_some_and(|n| n.len() > 1 && n.last() == Some(&1));
+    if process::stat(root, pid)?.is_dead && (dead == Dead::Out || !is_init()) {
         return None;
     }
     let pid_ns = process::pid_ns(root, pid)?;
@@ -212,6 +270,8 @@ fn row(
         shares_pid_ns: own_init.is_none(),
         main,
         processes: pids.len(),
+        pids: pids.to_vec(),
+        init: own_init,
         stop,
         stop_timeout: identity.stop_timeout,
     }

@@ -5,6 +5,7 @@
 //! state is that of the main thread, which is who the kernel asks for a signal
 //! to a process.
 
+use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 use tracer_common::signals;
 
@@ -16,6 +17,8 @@ use crate::decide::{
 };
 use crate::record::Runtime;
 
+use super::status::Status;
+
 /// `rt_sigtimedwait`, by architecture.
 #[cfg(target_arch = "x86_64")]
 const RT_SIGTIMEDWAIT: i64 = 128;
@@ -23,9 +26,10 @@ const RT_SIGTIMEDWAIT: i64 = 128;
 const RT_SIGTIMEDWAIT: i64 = 137;
 
 /// A stop signal and its fate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Stop {
     #[serde(serialize_with = "name")]
+    #[schemars(with = "String")]
     pub signal: u32,
     /// The runtime wrote this signal; if not, it is the runtime's default.
     pub configured: bool,
@@ -61,40 +65,12 @@ impl Stop {
     }
 }
 
-/// The parts of `/proc/PID/status` that decide.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Status {
-    blocked: u64,
-    ignored: u64,
-    caught: u64,
-    tracer: u32,
-    is_dead: bool,
-}
-
-fn status(text: &str) -> Option<Status> {
-    let field = |key: &str| {
-        text.lines()
-            .find_map(|line| line.strip_prefix(key))
-            .map(str::trim)
-    };
-    let set = |key| u64::from_str_radix(field(key)?, 16).ok();
-    Some(Status {
-        blocked: set("SigBlk:")?,
-        ignored: set("SigIgn:")?,
-        caught: set("SigCgt:")?,
-        tracer: field("TracerPid:")
-            .and_then(|pid| pid.parse().ok())
-            .unwrap_or(0),
-        is_dead: field("State:").is_some_and(|state| state.starts_with(['Z', 'X'])),
-    })
-}
-
 /// The fate of the container's stop signal, sent by a runtime on the host.
 /// `main`: the container's main process; `host`: the host's PID namespace.
 /// `None` if the process is gone.
 pub fn predict(root: &Root, main: u32, identity: &Identity, host: Option<u32>) -> Option<Stop> {
     let text = root.text(format!("/proc/{main}/status"))?;
-    let status = status(&text)?;
+    let status = Status::parse(&text)?;
     let numbers = process::ns_pids(root, main)?;
     let is_host = process::pid_ns(root, main) == host;
     let (signal, configured) = stop_signal(identity, &status);
@@ -136,7 +112,7 @@ pub fn predict(root: &Root, main: u32, identity: &Identity, host: Option<u32>) -
             signal_flags: if is_init { SIGNAL_UNKILLABLE } else { 0 },
             group_exit_code: 0,
             exit_state: 0,
-            live: u32::from(!status.is_dead),
+            live: u32::from(!status.is_dead()),
             handler: if has(status.ignored) {
                 Handler::Ignore
             } else if has(status.caught) {
@@ -266,7 +242,7 @@ mod tests {
         assert_eq!(stop_signal(&identity, &plain), (30, false));
         let systemd = Status {
             blocked: 1 << 36,
-            ..plain
+            ..plain.clone()
         };
         assert_eq!(stop_signal(&identity, &systemd), (37, false));
         identity.stop_signal = Some(3);

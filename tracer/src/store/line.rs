@@ -22,8 +22,8 @@ use crate::{
 const REMEMBERED: usize = 16;
 
 /// The record types that this version reads.
-const KNOWN: [&str; 8] = [
-    "signal", "deliver", "zap", "exit", "episode", "loss", "start", "stop",
+const KNOWN: [&str; 9] = [
+    "signal", "deliver", "zap", "exit", "episode", "loss", "start", "stop", "preroll",
 ];
 
 /// Bytes of a time up to its seconds: `2026-11-22T14:03:`.

@@ -47,6 +47,12 @@ pub struct Lines<R> {
     rest: Vec<u8>,
     /// A line that is too long is being skipped.
     too_long: bool,
+    /// Something is missing where the file is being read.
+    is_gap: bool,
+    /// Something is missing before the lines that are being gathered.
+    after_gap: bool,
+    /// The error that follows the lines handed on last.
+    error: Option<io::Error>,
     pub damage: Damage,
 }
 
@@ -76,20 +82,44 @@ impl<R: Read> Lines<R> {
             },
             rest: Vec::new(),
             too_long: false,
+            is_gap: false,
+            after_gap: false,
+            error: None,
             damage: Damage::default(),
         })
     }
 
+    /// Whether something is missing before the lines that were handed on last, and
+    /// after them. Asked once for each block: the answer is forgotten.
+    pub fn take_gaps(&mut self) -> (bool, bool) {
+        (
+            std::mem::take(&mut self.after_gap),
+            std::mem::take(&mut self.is_gap),
+        )
+    }
+
     /// Replaces `block` by the next whole lines, each with its line feed but
-    /// maybe the last of the file; `false` at the end.
+    /// maybe the last of the file; `false` at the end. A block ends where something
+    /// is missing after it: see [`Self::take_gaps`].
     ///
     /// # Errors
-    /// Those of reading, not those of what is read.
+    /// Those of reading, not those of what is read. What was read before comes
+    /// first.
     pub fn next(&mut self, block: &mut Vec<u8>) -> io::Result<bool> {
         loop {
             block.clear();
+            if let Some(error) = self.error.take() {
+                self.state = State::Done;
+                return Err(error);
+            }
             block.append(&mut self.rest);
-            let is_end = self.fill(block)?;
+            let is_end = match self.fill(block) {
+                Ok(is_end) => is_end,
+                Err(error) => {
+                    self.error = Some(error);
+                    false
+                }
+            };
             if self.too_long {
                 // The rest of a line that was given up.
                 match block.iter().position(|b| *b == b'\n') {
@@ -110,6 +140,7 @@ impl<R: Read> Lines<R> {
             }
             if block.len() >= LINE {
                 self.too_long = true;
+                self.is_gap = true;
                 self.damage.bad_lines += 1;
             } else {
                 self.rest.append(block);
@@ -117,10 +148,12 @@ impl<R: Read> Lines<R> {
         }
     }
 
-    /// Appends up to a block; `true` at the end of the file.
+    /// Appends up to a block, or up to where something is missing; `true` at the end
+    /// of the file.
     fn fill(&mut self, block: &mut Vec<u8>) -> io::Result<bool> {
         let wanted = block.len() + BLOCK;
-        while block.len() < wanted {
+        let was_gap = self.is_gap;
+        while block.len() < wanted && (was_gap || !self.is_gap) {
             self.state = match std::mem::replace(&mut self.state, State::Done) {
                 State::Done => return Ok(true),
                 State::Plain(mut from) => match some(&mut from, block, wanted)? {
@@ -140,6 +173,9 @@ impl<R: Read> Lines<R> {
                     }
                 }
             };
+            if self.is_gap && !was_gap && block.is_empty() {
+                (self.is_gap, self.after_gap) = (false, true);
+            }
         }
         Ok(false)
     }
@@ -148,6 +184,7 @@ impl<R: Read> Lines<R> {
     fn enter(&mut self, mut from: Ahead<R>) -> io::Result<State<Ahead<R>>> {
         let skipped = skip_to_frame(&mut from)?;
         self.damage.skipped_bytes += skipped;
+        self.is_gap |= skipped > 0;
         if from.fill_buf()?.is_empty() {
             return Ok(State::Done);
         }
@@ -164,7 +201,10 @@ impl<R: Read> Lines<R> {
         block: &mut Vec<u8>,
     ) -> io::Result<State<Ahead<R>>> {
         if error.kind() == io::ErrorKind::Interrupted || error.raw_os_error().is_some() {
-            return Err(io::Error::new(error.kind(), error.to_string()));
+            return Err(match error.raw_os_error() {
+                Some(code) => io::Error::from_raw_os_error(code),
+                None => io::Error::new(error.kind(), error.to_string()),
+            });
         }
         // A line that is cut does not go on in the next frame.
         let whole = block
@@ -179,6 +219,7 @@ impl<R: Read> Lines<R> {
             return Ok(State::Done);
         }
         self.damage.bad_lines += u64::from(is_cut);
+        self.is_gap = true;
         // Not the same frame once more, should nothing of it have been taken.
         let again = begins_frame(from.fill_buf()?);
         if again {

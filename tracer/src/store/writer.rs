@@ -31,8 +31,8 @@ pub struct Rotation {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Options {
     pub rotation: Option<Rotation>,
-    /// Have the disk take what is written, each time that it is: it survives
-    /// the machine then, and not the recorder only.
+    /// Have the disk take what is written, each time that it is, and the names of
+    /// the files: it survives the machine then, and not the recorder only.
     pub sync: bool,
 }
 
@@ -81,6 +81,10 @@ impl Recording {
             _ => anyhow::Error::from(error)
                 .context(format!("cannot make the recording {}", path.display())),
         })?;
+        if options.sync {
+            sync_directory(path)
+                .with_context(|| format!("cannot sync the directory of {}", path.display()))?;
+        }
         Ok(Self {
             path: path.to_owned(),
             options,
@@ -183,6 +187,9 @@ impl Recording {
         };
         put_aside(&self.path, rotation.files)?;
         let file = create(&self.path)?;
+        if self.options.sync {
+            sync_directory(&self.path)?;
+        }
         self.frame = Some(frame(Counted { file, bytes: 0 })?);
         let first = self.first.take().unwrap_or_default();
         self.append(&first)?;
@@ -217,6 +224,23 @@ fn create(path: &Path) -> io::Result<File> {
         .open(path)
 }
 
+/// Has the disk take the names of a new file and of those that were put aside:
+/// fsync of a file does not do that.
+fn sync_directory(path: &Path) -> io::Result<()> {
+    match File::open(directory(path))?.sync_all() {
+        // Some file systems have nothing to do for it.
+        Err(error) if error.raw_os_error() != Some(libc::EINVAL) => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Where a file is.
+fn directory(path: &Path) -> &Path {
+    path.parent()
+        .filter(|parent| *parent != Path::new(""))
+        .unwrap_or(Path::new("."))
+}
+
 fn broken() -> io::Error {
     io::Error::other("the recording has failed before")
 }
@@ -249,8 +273,7 @@ fn numbered(path: &Path, n: u32) -> PathBuf {
 /// One of `FILE.1`, `FILE.2` and so on that is there already.
 fn put_aside_before(path: &Path) -> Option<PathBuf> {
     let name = path.file_name()?.as_encoded_bytes();
-    let parent = path.parent().filter(|parent| *parent != Path::new(""));
-    let entries = fs::read_dir(parent.unwrap_or(Path::new("."))).ok()?;
+    let entries = fs::read_dir(directory(path)).ok()?;
     entries.flatten().map(|entry| entry.path()).find(|other| {
         let rest = other
             .file_name()

@@ -68,6 +68,15 @@ pub const NEEDS: &[Need] = &[
     },
 ];
 
+/// For the tests of the report's page, which measure text: hence a font.
+pub const BROWSER: &[Need] = &[
+    program("chromium", &["chromium"]),
+    Need {
+        what: What::File("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf"),
+        packages: &["fonts-dejavu-core"],
+    },
+];
+
 /// For compiling the kubelet.
 pub const KUBELET: &[Need] = &[
     program("go", &["golang-go"]),
@@ -111,7 +120,7 @@ pub fn cannot_install(ws: &Workspace, needs: &[&[Need]]) -> Option<String> {
     let can = missing.is_empty() || workspace::is_installed("apt-get");
     (!can).then(|| {
         format!(
-            "no apt-get here to install {}: the runtimes come from Debian's packages",
+            "no apt-get here to install {}, which come from Debian's packages",
             missing.join(" ")
         )
     })

@@ -13,7 +13,7 @@ use crate::vm::kernels::{self, Choice, Kernel};
 use crate::vm::matrix::{self, Matrix};
 use crate::vm::{docker, ladder, need};
 use crate::workspace::{self, Workspace};
-use crate::{deny, fuzz_kernel, pins, privilege, setup};
+use crate::{browser, deny, fuzz_kernel, pins, privilege, setup};
 
 mod report;
 pub mod target;
@@ -36,6 +36,8 @@ struct Wanted {
     guests: bool,
     /// Also on real containers.
     runtimes: bool,
+    /// Also in a browser.
+    browser: bool,
     /// Only tests whose name holds this, here, and no other check.
     filter: Option<String>,
     seed: u64,
@@ -49,6 +51,7 @@ pub fn run(ws: &Workspace, args: &mut Args) -> Result<ExitCode> {
         full: args.flag("--full"),
         guests: !args.flag("--no-vm"),
         runtimes: !args.flag("--no-runtimes"),
+        browser: !args.flag("--no-browser"),
         seed: args
             .number("--seed")?
             .unwrap_or_else(fuzz_kernel::seed_of_today),
@@ -80,6 +83,9 @@ fn stages(ws: &Workspace, wanted: &Wanted, with_deny: bool, report: &mut Report)
         report.stage("clippy, eBPF", || clippy_ebpf(ws));
     }
     report.stage("unit tests", || unit_tests(ws, wanted));
+    if wanted.filter.is_none() {
+        in_a_browser(ws, wanted, report);
+    }
     kernel_tiers(ws, wanted, report);
     if wanted.filter.is_none() {
         report.stage("documentation", || documentation(ws));
@@ -148,6 +154,20 @@ fn kernel_tiers(ws: &Workspace, wanted: &Wanted, report: &mut Report) {
     matrix.summary();
     let whole = no_root.is_none() && !guests.is_empty();
     report.stage("no case left out", || matrix.judge(whole));
+}
+
+/// The tests of the report's page, which take Debian's Chromium.
+fn in_a_browser(ws: &Workspace, wanted: &Wanted, report: &mut Report) {
+    const NAME: &str = "browser";
+    if !wanted.browser {
+        return report.cannot_run(NAME, "left out with --no-browser");
+    }
+    match browser::missing(ws) {
+        Some(why) => report.cannot_run(NAME, &why),
+        None => {
+            report.stage(NAME, || browser::play(ws, &[]));
+        }
+    }
 }
 
 /// The tests on real containers, which take root and Debian's packages.

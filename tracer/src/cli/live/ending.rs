@@ -8,7 +8,12 @@ use std::{
     time::Duration,
 };
 
-use tokio::{process::Child, signal::unix::Signal, time::sleep};
+use tokio::{
+    process::Child,
+    signal::unix::{Signal, SignalKind, signal},
+    time::sleep,
+};
+use tracer_common::signals::{SIGHUP, contains};
 
 use super::writer::Queue;
 
@@ -17,7 +22,7 @@ pub const STALL: Duration = Duration::from_secs(1);
 
 /// Why the loop ended.
 pub enum End {
-    /// Ctrl-C or SIGTERM.
+    /// Ctrl-C, SIGTERM, or SIGHUP.
     Interrupted,
     /// `--duration` or `--count`.
     Enough,
@@ -35,6 +40,38 @@ impl End {
             Self::Interrupted | Self::Enough => ExitCode::SUCCESS,
             Self::Command(status) => code_of(*status),
         }
+    }
+}
+
+/// SIGHUP, which comes when the terminal or the connection is gone; `None` where it
+/// was to be ignored (nohup).
+///
+/// # Errors
+/// Those of the runtime.
+pub fn hangup() -> io::Result<Option<Signal>> {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    if ignores(&status, SIGHUP) {
+        return Ok(None);
+    }
+    signal(SignalKind::hangup()).map(Some)
+}
+
+/// Whether a process ignores a signal, by its /proc/PID/status.
+fn ignores(status: &str, sig: u32) -> bool {
+    status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigIgn:"))
+        .and_then(|set| u64::from_str_radix(set.trim(), 16).ok())
+        .is_some_and(|set| contains(set, sig))
+}
+
+/// Until a signal comes; `None` never does.
+pub async fn came(signal: &mut Option<Signal>) {
+    match signal {
+        Some(signal) => {
+            signal.recv().await;
+        }
+        None => std::future::pending().await,
     }
 }
 
@@ -107,5 +144,19 @@ impl Patience<'_> {
     fn signal(&mut self) {
         self.over = self.interrupted;
         self.interrupted = true;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nohup_shows_in_the_status() {
+        let status = "Name:\tx\nSigBlk:\t0000000000000001\nSigIgn:\t0000000000001001\n";
+        assert!(ignores(status, SIGHUP));
+        assert!(!ignores(status, 2));
+        assert!(!ignores("SigIgn:\t0000000000001000\n", SIGHUP));
+        assert!(!ignores("", SIGHUP));
     }
 }

@@ -25,8 +25,9 @@ pub use stream::To;
 ///
 /// By default, those that come from or go to a container (of any runtime, and any
 /// PID namespace other than the host's), without the noise that every machine
-/// makes (SIGCHLD, SIGURG, SIGWINCH and the C library's own). Each line says who
-/// sent which signal to whom, what became of it, and why.
+/// makes (SIGCHLD, SIGURG, the C library's own, and SIGWINCH but to the init of a
+/// container). Each line says who sent which signal to whom, what became of it, and
+/// why.
 ///
 /// In a line, `bash 22[31207]` is the process bash, 22 in its own PID namespace
 /// and 31207 on the host. DROPPED means that the target never hears of it.

@@ -17,9 +17,10 @@ use crate::{
     view::{Senders, View},
 };
 
-/// What the default view hides: news about no one. SIG32 and SIG33 are the C
-/// library's own, SIGURG is how Go wakes its threads.
-const NOISE: u64 = mask(SIGCHLD) | mask(SIGURG) | mask(SIGWINCH) | mask(32) | mask(33);
+/// What is left out by default: news about no one. SIG32 and SIG33 are the C
+/// library's own, SIGURG is how Go wakes its threads. SIGWINCH is left to the view:
+/// it is the stop signal of some images.
+const NOISE: u64 = mask(SIGCHLD) | mask(SIGURG) | mask(32) | mask(33);
 
 /// Containers that were asked for by name, and not by number.
 #[derive(Debug, Clone, Default)]
@@ -93,6 +94,7 @@ impl Plan {
                 kernel_log: trace.kernel_log,
                 ring_bytes: trace.buffer.next_power_of_two() << 20,
                 names: !trace.no_names,
+                sockets: trace.asking.may(),
             },
             named: Named {
                 targets: if is_named {
@@ -125,6 +127,7 @@ pub fn view(args: &Select) -> View {
         reasons: args.reason.clone(),
         signals_only: !args.signal.is_empty(),
         noise: args.all,
+        resizes: args.all || args.signal.contains(&SIGWINCH),
         ends_of: by_pid.then(|| args.pid.clone()),
     }
 }
@@ -282,12 +285,16 @@ mod tests {
         assert_eq!(plan.load.gates, 0);
         assert_eq!(plan.load.signal_set & mask(SIGCHLD), 0);
         assert_ne!(plan.load.signal_set & mask(15), 0);
+        // The stop signal of httpd; the view hides the rest of them.
+        assert_ne!(plan.load.signal_set & mask(SIGWINCH), 0);
+        assert!(!plan.view.resizes);
         assert!(plan.filters.is_empty());
         assert!(plan.load.sees_everything_about_sigterm());
     }
 
     #[test]
     fn a_chosen_signal_is_shown_even_if_it_is_noise() {
+        assert!(plan(&["--signal", "WINCH"]).view.resizes);
         let plan = plan(&["--signal", "CHLD,9"]);
         assert_eq!(plan.load.signal_set, mask(17) | mask(9));
         assert!(plan.view.signals_only);

@@ -5,7 +5,10 @@ use std::path::PathBuf;
 
 use super::plan;
 use crate::{
-    cli::{Attach, which::Which},
+    cli::{
+        Attach,
+        which::{Asking, Which},
+    },
     decide::{Outcome, Reason, names},
 };
 
@@ -71,6 +74,9 @@ pub struct Trace {
     /// Call containers by their PID namespaces, and read no file of a runtime.
     #[arg(long, conflicts_with_all = ["runtime", "pod", "namespace"])]
     pub no_names: bool,
+
+    #[command(flatten)]
+    pub asking: Asking,
 
     /// Kernel type information to use instead of /sys/kernel/btf/vmlinux.
     #[arg(long, value_name = "FILE")]

@@ -15,7 +15,7 @@ use tokio::{
 
 use super::{
     Args, Format,
-    ending::{End, Patience, STALL, running},
+    ending::{End, Patience, STALL, came, hangup, running},
     plan::Plan,
     tales::Tales,
     tally::Counts,
@@ -28,6 +28,7 @@ use crate::{
         self,
         command::{NotStarted, shown_name, spawn, until},
     },
+    flight::{self, FlightSink},
     output::{
         Sink,
         color::{Color, Variables},
@@ -57,11 +58,15 @@ const LAST_WORD: Duration = Duration::from_millis(100);
 pub struct To {
     pub path: PathBuf,
     pub options: store::Options,
+    /// Only what is worth it.
+    pub flight: Option<flight::Options>,
 }
 
 /// Shows what comes, or records it.
 pub async fn run(args: &Args, plan: &Plan, to: Option<To>) -> anyhow::Result<ExitCode> {
-    let (session, start) = Session::start(&plan.load, plan.verbose, plan.filters.clone())?;
+    let (session, mut start) = Session::start(&plan.load, plan.verbose, plan.filters.clone())?;
+    let flight = to.as_ref().and_then(|to| to.flight.as_ref());
+    start.flight_recorder = flight.map(flight::Options::describe);
     let path = to.as_ref().map(|to| to.path.clone());
     let (sink, queue) = open(args, plan, to)?;
     let result = follow(args, plan, (session, start), (sink, &queue), path.is_some()).await;
@@ -106,6 +111,12 @@ async fn follow(
     };
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
+    let mut hangup = hangup()?;
+    // What else it does to a recorder, which is to end it, it does still.
+    let mut request = match start.flight_recorder {
+        Some(_) => Some(signal(SignalKind::user_defined1())?),
+        None => None,
+    };
     let color_err = wants_color(args.color, io::stderr().is_terminal());
     let is_for_people = is_recording || args.format == Format::Text;
     // Often the same pipe as stdout, and then as full.
@@ -132,6 +143,7 @@ async fn follow(
         // Whoever has read the start record may have sent signals by now: what
         // they came to is still to be told.
         _ = terminate.recv() => Some(End::Interrupted),
+        () = came(&mut hangup) => Some(End::Interrupted),
         _ = interrupt.recv() => Some(End::Interrupted),
     };
     let mut child = if ended.is_none() {
@@ -155,6 +167,7 @@ async fn follow(
         tokio::select! {
             biased;
             _ = terminate.recv() => break End::Interrupted,
+            () = came(&mut hangup) => break End::Interrupted,
             _ = interrupt.recv() => {
                 // Ctrl-C reaches the traced command as well, which may want to
                 // end in its own way: the first one is the command's.
@@ -165,6 +178,11 @@ async fn follow(
             }
             status = wait(&mut child) => break End::Command(status?),
             () = until(deadline) => break End::Enough,
+            () = came(&mut request) => {
+                sink.request();
+                say(&mut err, "sigwhy: SIGUSR1: what is kept is written out");
+            }
+            room = queue.below(ROOM), if sink.has_more() => room.context(cli::WRITING)?,
             () = until(tales.at()) => {}
             ready = ready(&mut session, queue) => ready?,
         }
@@ -338,9 +356,17 @@ fn say(err: &mut Writer, text: &str) {
 }
 
 fn open(args: &Args, plan: &Plan, to: Option<To>) -> anyhow::Result<(Box<dyn Sink>, Queue)> {
-    if let Some(To { path, options }) = to {
+    if let Some(To {
+        path,
+        options,
+        flight,
+    }) = to
+    {
         let recording = Recording::create(&path, options)?;
         let (out, queue) = Writer::spawn(recording).context(THREAD)?;
+        if let Some(options) = flight {
+            return Ok((Box::new(FlightSink::new(out, options)), queue));
+        }
         return Ok((Box::new(Json::new(out)), queue));
     }
     let (out, queue) = Writer::spawn(Fd(io::stdout())).context(THREAD)?;

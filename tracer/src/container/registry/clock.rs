@@ -76,6 +76,11 @@ impl<K: Hash + Eq + Clone, V> Clock<K, V> {
         Some((old.key, old.value))
     }
 
+    /// All, in no order, without a trace.
+    pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
+        self.slots.iter().map(|slot| (&slot.key, &slot.value))
+    }
+
     pub fn remove(&mut self, key: &K) -> Option<V> {
         let at = self.by_key.remove(key)? as usize;
         let slot = self.slots.swap_remove(at);

@@ -79,7 +79,8 @@ impl Entry {
             // Of a cgroup that was seen when it was made, the container may have been
             // named before it had a process.
             State::Named(identity) => {
-                !identity.complete || (self.path.is_some() && identity.pid_ns.is_none())
+                let is_early = self.path.is_some() && identity.pid_ns.is_none();
+                !identity.complete || identity.is_poor() || is_early
             }
         }
     }

@@ -5,6 +5,7 @@ use tracer_common::globals::INIT_PID_NS_INUM;
 
 use super::*;
 use crate::container::Kind;
+use crate::container::Renamed;
 use crate::container::cgroupfs::Hierarchy;
 use crate::record::{Comm, Runtime};
 
@@ -510,4 +511,65 @@ fn measure() {
         let bytes = bytes_per_container(&registry, count);
         println!("{count:>6} containers: {best:6.1} ns, {bytes} bytes each");
     }
+}
+
+#[test]
+fn a_renamed_container_is_called_by_its_new_name_at_once() {
+    let mut registry = Registry::new();
+    let (at, other) = (place(50, 7, 100), place(60, 8, 200));
+    for at in [&at, &other] {
+        registry.find(at, 0);
+    }
+    answer(&mut registry, 1, |question| match question.subject {
+        subject if subject == cgroup(50) || subject == Subject::PidNs(7) => named("web"),
+        _ => named("db"),
+    });
+    registry.take_renamed();
+    let mut rename = |id: &str, to: &str| {
+        registry.rename(Renamed {
+            id: id.to_owned(),
+            name: to.to_owned(),
+        });
+        registry.take_renamed().len()
+    };
+    assert_eq!(rename("id-web", "web"), 0, "nothing new");
+    assert_eq!(rename("id-nobody", "web"), 0);
+    assert_eq!(
+        rename("id-web", "web-old"),
+        2,
+        "the cgroup and the namespace"
+    );
+    assert_eq!(name(registry.find(&at, 2)).as_deref(), Some("web-old"));
+    assert_eq!(name(registry.find(&other, 2)).as_deref(), Some("db"));
+    let known = registry.identity("id-web").and_then(|i| i.name.as_deref());
+    assert_eq!(known, Some("web-old"));
+    assert!(registry.wants(10 * SECOND).is_empty());
+}
+
+#[test]
+fn a_better_answer_may_come_unasked_and_a_worse_one_after_it() {
+    let mut registry = Registry::new();
+    let at = place(50, 7, 100);
+    registry.find(&at, 0);
+    let mut poor = identity("web");
+    poor.name = None;
+    poor.complete = false;
+    let of_file = |_: &Question| Verdict::Container(Box::new(poor.clone()));
+    answer(&mut registry, 1, of_file);
+    assert_eq!(name(registry.find(&at, 2)).as_deref(), Some("id-web"));
+    // What the runtime itself says, a second later.
+    registry.learn(
+        Answer {
+            subject: cgroup(50),
+            process: None,
+            verdict: named("web"),
+        },
+        SECOND,
+    );
+    assert_eq!(name(registry.find(&at, SECOND)).as_deref(), Some("web"));
+    assert_eq!(registry.take_renamed(), [cgroup(50)]);
+    // Files were about to be asked again, and know no more.
+    answer(&mut registry, 2 * SECOND, of_file);
+    assert_eq!(name(registry.find(&at, 3 * SECOND)).as_deref(), Some("web"));
+    assert!(registry.take_renamed().is_empty());
 }

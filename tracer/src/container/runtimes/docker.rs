@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::super::shapes::is_full_id;
-use super::super::{Identity, Kind, Root};
+use super::super::{Identity, Kind, Renamed, Root};
 use super::lenient::{field, some};
 use super::oci::{self, State};
 use super::{Clue, Source, users};
@@ -103,7 +103,10 @@ fn identity(root: &Root, clue: &Clue, id: &str, at: &Path, config: Config) -> Id
         .flatten()
         .chain(config.args)
         .collect();
-    pod(&mut identity, &config.config.labels);
+    let labels = config.config.labels;
+    let label = |key: &str| some(labels.get(key)?.as_str().map(str::to_owned));
+    identity.source = Some(at.join("config.v2.json"));
+    pod(&mut identity, label);
     // Who restarts fast leaves an old pid here for a moment: runc knows better.
     let state = Path::new("/run/docker/runtime-runc/moby").join(id);
     if let Some(state) = State::read(root, &state.join("state.json")) {
@@ -113,10 +116,27 @@ fn identity(root: &Root, clue: &Clue, id: &str, at: &Path, config: Config) -> Id
     identity
 }
 
-/// A pod of a kubelet that runs on docker (dockershim, cri-dockerd).
-fn pod(identity: &mut Identity, labels: &HashMap<String, serde_json::Value>) {
-    let label = |key: &str| some(labels.get(key)?.as_str().map(str::to_owned));
-    let Some(pod) = label("io.kubernetes.pod.name") else {
+/// The id and the name that a `config.v2.json` has now. `None` for a pod's, whose
+/// name is no more Docker's than it can be changed.
+pub fn renamed(root: &Root, file: &Path) -> Option<Renamed> {
+    let config: Config = root.json(file)?;
+    let id = file.parent()?.file_name()?.to_str()?;
+    let name = config.name?.trim_start_matches('/').to_owned();
+    let is_pods = config.config.labels.contains_key(POD);
+    let is_one = !is_pods && !name.is_empty();
+    is_one.then(|| Renamed {
+        id: id.to_owned(),
+        name,
+    })
+}
+
+/// The label of a pod's containers with the pod's name.
+const POD: &str = "io.kubernetes.pod.name";
+
+/// A pod of a kubelet that runs on docker (dockershim, cri-dockerd), from the
+/// container's labels.
+pub fn pod(identity: &mut Identity, label: impl Fn(&str) -> Option<String>) {
+    let Some(pod) = label(POD) else {
         return;
     };
     identity.pod = Some(pod);

@@ -2,7 +2,7 @@
 //!
 //! A runtime is one implementation of [`Source`] and one line in [`ALL`]. Its
 //! files are read as they are found at that moment; nothing is asked of a
-//! daemon. A file may be missing, half written, or hold anything: what is not
+//! daemon here ([`super::sockets`] does). A file may be missing, half written, or hold anything: what is not
 //! understood is as good as not there.
 
 use super::process::{self, ProcessId};
@@ -226,6 +226,7 @@ pub fn identify(root: &Root, clue: &Clue) -> Option<Identity> {
         .iter()
         .find_map(|source| source.identify(root, clue))
         .or_else(|| by_path(clue))?;
+    identity.owner = users::owners(clue).first().copied().unwrap_or(0);
     if identity.pid_ns.is_none() {
         identity.pid_ns = identity
             .init_pid

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::super::{Identity, Root};
+use super::super::{Identity, Renamed, Root};
 use super::crio::DRIVERS;
 use super::lenient::{field, some};
 use super::oci::{Config, State};
@@ -32,6 +32,14 @@ struct Entry {
     /// JSON in a text.
     #[serde(default, deserialize_with = "field")]
     metadata: Option<String>,
+}
+
+impl Entry {
+    fn metadata(&self) -> Metadata {
+        let text = self.metadata.as_deref();
+        text.and_then(|text| serde_json::from_str(text).ok())
+            .unwrap_or_default()
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -60,20 +68,15 @@ impl Source for Podman {
         identity.id = Some(id.to_owned());
         let mut is_podmans =
             clue.shape.as_ref().and_then(|shape| shape.runtime) == Some(Runtime::Podman);
-        if let Some(name) = own.and_then(|own| own.option(&["-n", "--name"])) {
-            identity.name = some(Some(name.to_owned()));
-        }
         for storage in storages(root, clue, own) {
-            if let Some(entry) = entry(root, &storage, id) {
-                let metadata: Metadata = entry
-                    .metadata
-                    .and_then(|text| serde_json::from_str(&text).ok())
-                    .unwrap_or_default();
+            if let Some((list, entry)) = entry(root, &storage, id) {
+                let metadata = entry.metadata();
                 if metadata.pod_name.is_some() {
                     return None;
                 }
                 let name = entry.names.into_iter().next();
-                identity.name = identity.name.or(some(name)).or(some(metadata.name));
+                identity.name = some(name).or(some(metadata.name));
+                identity.source = Some(list);
                 identity.image = some(metadata.image_name).or(some(entry.image));
                 identity.complete = true;
                 is_podmans = true;
@@ -93,6 +96,11 @@ impl Source for Podman {
             if identity.complete {
                 break;
             }
+        }
+        if identity.name.is_none() {
+            // The one that it was started with.
+            let name = own.and_then(|own| own.option(&["-n", "--name"]));
+            identity.name = some(name.map(str::to_owned));
         }
         for uid in users::owners(clue) {
             let state = users::run(uid).join("runc").join(id).join("state.json");
@@ -154,19 +162,40 @@ fn graph_root(text: &str) -> Option<&str> {
     })
 }
 
-/// The container's entry in the storage's lists; containers that are removed as
-/// they end are in a list of their own.
-fn entry(root: &Root, storage: &Path, id: &str) -> Option<Entry> {
+/// The container's entry in the storage's lists, and the list; containers that
+/// are removed as they end are in a list of their own.
+fn entry(root: &Root, storage: &Path, id: &str) -> Option<(PathBuf, Entry)> {
     DRIVERS.iter().find_map(|driver| {
         let at = storage.join(format!("{driver}-containers"));
         ["containers.json", "volatile-containers.json"]
             .iter()
             .find_map(|list| {
-                let list: Vec<Entry> = root.json_within(at.join(list), LIST_LIMIT)?;
-                list.into_iter()
-                    .find(|entry| entry.id.as_deref() == Some(id))
+                let list = at.join(list);
+                let entry = entries(root, &list)
+                    .into_iter()
+                    .find(|entry| entry.id.as_deref() == Some(id))?;
+                Some((list, entry))
             })
     })
+}
+
+fn entries(root: &Root, list: &Path) -> Vec<Entry> {
+    root.json_within(list, LIST_LIMIT).unwrap_or_default()
+}
+
+/// The ids and the names that such a list has now, of Podman's own.
+pub fn renamed(root: &Root, list: &Path) -> Vec<Renamed> {
+    let read = |entry: Entry| {
+        if entry.metadata().pod_name.is_some() {
+            return None;
+        }
+        let name = some(entry.names.into_iter().next())?;
+        Some(Renamed {
+            id: entry.id?,
+            name,
+        })
+    };
+    entries(root, list).into_iter().filter_map(read).collect()
 }
 
 #[cfg(test)]

@@ -17,17 +17,17 @@ mod walks;
 use super::situation::{PF_EXITING, PF_KTHREAD, SIGNAL_GROUP_EXIT, SIGNAL_UNKILLABLE, si};
 use super::{
     Decision, Frozen, Handler, Info, Outcome, Reason, Relation, Sender, Situation, Target,
-    TraceResult, Walk, force, generate,
+    TraceResult, Walk, force, foresee, generate,
     sender::{self, Kind},
 };
 
 /// A signal to a process in a container, built up from an ordinary one.
 #[derive(Debug, Clone, Copy)]
-struct Case(Situation);
+pub(super) struct Case(pub(super) Situation);
 
 /// A signal to an ordinary process, by kill(2) of a neighbour: delivered, with
 /// no handler, and nothing begun.
-fn to_process(sig: u32) -> Case {
+pub(super) fn to_process(sig: u32) -> Case {
     Case(Situation {
         sig,
         code: si::USER,
@@ -65,7 +65,7 @@ fn to_process(sig: u32) -> Case {
 }
 
 /// The same to the init of the namespace.
-fn to_init(sig: u32) -> Case {
+pub(super) fn to_init(sig: u32) -> Case {
     to_process(sig).target(|t| {
         t.nr = 1;
         t.signal_flags = SIGNAL_UNKILLABLE;
@@ -83,7 +83,7 @@ impl Case {
         self
     }
 
-    fn target(self, change: impl FnOnce(&mut Target)) -> Self {
+    pub(super) fn target(self, change: impl FnOnce(&mut Target)) -> Self {
         self.with(|s| change(&mut s.target))
     }
 
@@ -91,24 +91,24 @@ impl Case {
         self.with(|s| change(&mut s.sender))
     }
 
-    fn handler(self, handler: Handler) -> Self {
+    pub(super) fn handler(self, handler: Handler) -> Self {
         self.target(|t| t.handler = handler)
     }
 
-    fn blocked(self) -> Self {
+    pub(super) fn blocked(self) -> Self {
         self.target(|t| t.blocked = true)
     }
 
-    fn code(self, code: i32) -> Self {
+    pub(super) fn code(self, code: i32) -> Self {
         self.with(|s| s.code = code)
     }
 
     /// tgkill(2)
-    fn tkill(self) -> Self {
+    pub(super) fn tkill(self) -> Self {
         self.code(si::TKILL).thread()
     }
 
-    fn thread(self) -> Self {
+    pub(super) fn thread(self) -> Self {
         self.with(|s| s.group = false)
     }
 
@@ -130,7 +130,7 @@ impl Case {
             .sender(|s| s.nr_in_target = 0)
     }
 
-    fn sent_by_itself(self) -> Self {
+    pub(super) fn sent_by_itself(self) -> Self {
         let nr = self.0.target.nr;
         self.sender(|s| (s.is_target, s.nr, s.nr_in_target) = (true, nr, nr))
     }

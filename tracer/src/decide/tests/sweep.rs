@@ -141,6 +141,9 @@ fn check(kernel: Kernel, life: Life, start: &Situation, names_sender: Option<boo
         s.target.signal_flags = 0x4;
         s.target.group_exit_code = s.sig;
     }
+    if life == Life::Alive && s.target.pf_flags & 0x4 == 0 {
+        assert_eq!(foresee::generated(start, false), s, "{kernel:?}");
+    }
     let decision = decide(&s);
     let context = || format!("{kernel:?} {life:?} {did:?} {decision:?}\n{s:#?}");
     assert_ne!(decision.reason, Reason::ModelDisagrees, "{}", context());

@@ -20,6 +20,26 @@ fn no_handler() {
 }
 
 #[test]
+fn dropped_by_an_import() {
+    let stop = (Outcome::Dropped, Reason::NotRecorded);
+    let ids = ids(killed(
+        Tape::new("app").signal(15, From::Host, 1, stop),
+        &[],
+    ));
+    assert_eq!(ids, ["STOP_DROPPED", "GRACE_EXPIRED_KILL"]);
+    let alone = Tape::new("app").signal(15, From::Host, 1, stop);
+    assert_eq!(super::ids(alone), ["STOP_DROPPED"]);
+    // A second one that it heard ended it: nothing was wrong with that.
+    let heard = Tape::new("app")
+        .signal(15, From::Host, 1, stop)
+        .handled(15, From::Host, 1)
+        .exits(1, 0)
+        .zaps(&[])
+        .zapped();
+    assert!(super::ids(heard).is_empty());
+}
+
+#[test]
 fn ten_second_stop() {
     let ids = ids(ten_seconds("bash", &[(2, true, false)]));
     assert_eq!(ids, ["PID1_SHELL_WRAPPER", "GRACE_EXPIRED_KILL"]);

@@ -2,7 +2,7 @@ use std::collections::HashSet;
 
 use super::*;
 use crate::lab::scenario::{Actor, Expect, Fate, From, Step};
-use crate::lab::wrap::wrap;
+use crate::output::wrap::wrap;
 
 /// The processes that a step makes, and those it needs.
 fn of_step(step: &Step) -> (Option<Actor>, Vec<Actor>) {

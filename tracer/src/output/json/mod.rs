@@ -22,7 +22,32 @@ const CHUNK: usize = 256 * 1024;
 pub struct Json<W> {
     writer: W,
     buffer: Vec<u8>,
-    hot: hot::Hot,
+    lines: Lines,
+}
+
+/// Records to lines, without anywhere to write them.
+#[derive(Debug, Default)]
+pub struct Lines(hot::Hot);
+
+impl Lines {
+    /// Appends a record's line, with its line feed.
+    ///
+    /// # Errors
+    /// When it cannot be serialised; then nothing is appended.
+    pub fn append(&mut self, record: &Record, to: &mut Vec<u8>) -> io::Result<()> {
+        let start = to.len();
+        let result = match record {
+            Record::Signal(r) => self.0.signal(to, r),
+            Record::Deliver(r) => self.0.deliver(to, r),
+            rare => serde_json::to_writer(&mut *to, rare),
+        };
+        if let Err(error) = result {
+            to.truncate(start);
+            return Err(error.into());
+        }
+        to.push(b'\n');
+        Ok(())
+    }
 }
 
 impl<W: Write> Json<W> {
@@ -31,7 +56,7 @@ impl<W: Write> Json<W> {
         Self {
             writer,
             buffer: Vec::with_capacity(CHUNK + 8192),
-            hot: hot::Hot::default(),
+            lines: Lines::default(),
         }
     }
 
@@ -50,17 +75,7 @@ impl<W: Write> Json<W> {
 
 impl<W: Write> Sink for Json<W> {
     fn record(&mut self, record: &Record) -> io::Result<()> {
-        let start = self.buffer.len();
-        let result = match record {
-            Record::Signal(r) => self.hot.signal(&mut self.buffer, r),
-            Record::Deliver(r) => self.hot.deliver(&mut self.buffer, r),
-            rare => serde_json::to_writer(&mut self.buffer, rare),
-        };
-        if let Err(error) = result {
-            self.buffer.truncate(start);
-            return Err(error.into());
-        }
-        self.buffer.push(b'\n');
+        self.lines.append(record, &mut self.buffer)?;
         if self.buffer.len() >= CHUNK {
             self.write()?;
         }

@@ -113,7 +113,7 @@ fn timeline(out: &mut String, r: &Episode, paint: &Paint) {
 }
 
 /// All in one unit, so that a column of them can be compared.
-fn seconds(ns: u64) -> String {
+pub fn seconds(ns: u64) -> String {
     let us = ns / 1_000;
     format!("{}.{:06} s", us / 1_000_000, us % 1_000_000)
 }

@@ -19,8 +19,9 @@ pub(crate) mod words;
 #[cfg(test)]
 mod tests;
 
-use columns::{Cell, Columns, Paint};
-pub use episode::verdict;
+pub use columns::Paint;
+use columns::{Cell, Columns};
+pub use episode::{seconds, verdict};
 pub use session::{header, summary};
 
 use super::escape::terminal;
@@ -207,6 +208,7 @@ pub fn is_news(record: &Record) -> bool {
         }
         Record::Exit(r) => r.is_init,
         Record::Loss(r) => r.ring_full > 0,
+        Record::Preroll(_) => true,
         Record::Start(_) | Record::Stop(_) => false,
     }
 }
@@ -229,6 +231,12 @@ impl<W: Write> Sink for Text<W> {
                     self.paint.faint(&time),
                     words::loss(r, &self.paint)
                 );
+                self.line(&line);
+            }
+            Record::Preroll(r) => {
+                let time = words::time(r.when.ts, &self.options.time);
+                let line = format!("{time}  {}", words::preroll(r, &self.options.time));
+                let line = self.paint.faint(&line);
                 self.line(&line);
             }
             // For stderr: see header() and summary().

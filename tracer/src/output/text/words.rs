@@ -9,8 +9,8 @@ use crate::decide::{Outcome, Reason, sender::Kind};
 use crate::output::escape::terminal;
 pub use crate::record::duration;
 use crate::record::{
-    Ancestor, Comm, Container, Exit, Loss, Process, Sender, Timestamp, Zap, ZapPhase, ZapSource,
-    ZapVictim,
+    Ancestor, Comm, Container, Exit, Loss, Preroll, Process, Sender, Timestamp, Zap, ZapPhase,
+    ZapSource, ZapVictim,
 };
 
 /// Characters of a container's column.
@@ -243,6 +243,30 @@ fn victim(v: &ZapVictim) -> String {
         (None, _) => "",
     };
     format!("    {}{about}", process(&v.process))
+}
+
+/// What a flight recorder wrote out.
+pub fn preroll(r: &Preroll, zone: &TimeZone) -> String {
+    let of = container(r.container.as_deref());
+    let records = match r.records {
+        1 => "1 record".to_owned(),
+        n => format!("{n} records"),
+    };
+    let lacks = match (r.whole, r.forgotten) {
+        (true, _) => String::new(),
+        (false, 0) => ", which do not reach back to its begin".to_owned(),
+        (false, n) => format!(", which do not reach back to its begin: {n} had no room in memory"),
+    };
+    let why = match &*r.occasion {
+        "episode" => "its termination",
+        "loss" => "a loss of events",
+        "request" => "a request",
+        other => &terminal(other),
+    };
+    format!(
+        "flight recorder: {records} of {of} since {}, written out for {why}{lacks}",
+        time(r.since.ts, zone)
+    )
 }
 
 /// What was lost so far.

@@ -1,0 +1,155 @@
+//! The facts about each container: its main process, the others, the dead.
+
+use std::collections::BTreeSet;
+use std::thread;
+use std::time::Duration;
+
+use super::{Audit, judge};
+use crate::container::{Root, Wanted, process};
+use crate::snapshot::takers::{self, Taker};
+use crate::snapshot::{self, Dead, Row, Task};
+use crate::waits::has_keeper;
+use crate::waits::scene::now_ticks;
+use crate::waits::target;
+
+/// What is known about one container.
+#[derive(Debug, Clone)]
+pub struct Facts {
+    pub row: Row,
+    pub main: Option<Task>,
+    pub args: Vec<String>,
+    /// TINI_KILL_PROCESS_GROUP is set in its environment.
+    pub kills_group: bool,
+    /// Who takes the stop signal beside the main thread.
+    pub taker: Option<Taker>,
+    /// The parent of the main process.
+    pub parent: Option<Task>,
+    /// Whoever else is in there, dead or alive.
+    pub others: Vec<Task>,
+    /// Numbers that some process on the machine has.
+    pub taken: BTreeSet<u32>,
+    /// The parents of the dead.
+    pub parents: Vec<Task>,
+    /// It is in the PID namespace of the machine.
+    pub on_host: bool,
+    pub now_ticks: Option<u64>,
+}
+
+/// Looks at every container that is wanted, and judges. Runtimes have `patience` to
+/// say what files do not ([`snapshot::list`]).
+pub fn look(root: &Root, wanted: &Wanted, patience: Option<Duration>) -> Vec<Audit> {
+    let ts = target::now();
+    facts(root, wanted, patience)
+        .iter()
+        .map(|facts| judge::judge(facts, ts))
+        .collect()
+}
+
+/// How long ago the youngest main process began, in ns; `None` where there is none.
+pub fn youngest_ns(root: &Root, wanted: &Wanted, patience: Option<Duration>) -> Option<u64> {
+    let now = now_ticks(root)?;
+    snapshot::list(root, Dead::Out, patience)
+        .iter()
+        .filter(|row| wanted.takes(*row))
+        .filter_map(|row| process::stat(root, row.main.as_ref()?.pid))
+        .map(|stat| process::nanoseconds(now.saturating_sub(stat.start_ticks)))
+        .min()
+}
+
+fn facts(root: &Root, wanted: &Wanted, patience: Option<Duration>) -> Vec<Facts> {
+    let mut rows = snapshot::list(root, Dead::Inits, patience);
+    rows.retain(|row| wanted.takes(row));
+    let mut all = tasks(root);
+    let host = process::host_ns(root);
+    // A child is dead for a moment before it is reaped: where nothing tells since
+    // when it is, it counts if it still is after a while.
+    let is_unclear = |task: &&Task| task.is_dead() && task.idle_ns.is_none();
+    if all.iter().any(|task| is_unclear(&task)) {
+        thread::sleep(target::TWICE);
+        let gone: BTreeSet<u32> = all
+            .iter()
+            .filter(is_unclear)
+            .filter(|task| !Task::read(root, task.pid).is_some_and(|now| now.is_same(task)))
+            .map(|task| task.pid)
+            .collect();
+        all.retain(|task| !gone.contains(&task.pid));
+    }
+    let taken: BTreeSet<u32> = all.iter().map(|task| task.pid).collect();
+    rows.into_iter()
+        .map(|row| of(root, row, &all, &taken, host))
+        .filter(is_to_be_told)
+        .collect()
+}
+
+/// Whether it is there: what has ended since the list was made is left out, and so
+/// is a dead PID 1 that is just being reaped, or that no shim or monitor is to reap.
+fn is_to_be_told(facts: &Facts) -> bool {
+    match &facts.main {
+        Some(main) if main.is_dead() => {
+            let is_forgotten = main.idle_ns.is_none_or(|ns| ns >= judge::FORGOTTEN_NS);
+            is_forgotten && has_keeper(facts.row.runtime)
+        }
+        Some(_) => facts.row.stop.is_some(),
+        None => false,
+    }
+}
+
+fn tasks(root: &Root) -> Vec<Task> {
+    let tasks = process::all(root).into_iter().filter_map(|pid| {
+        let mut task = Task::read(root, pid)?;
+        if task.is_dead() {
+            task.look_closer(root);
+        }
+        Some(task)
+    });
+    tasks.collect()
+}
+
+fn of(root: &Root, row: Row, all: &[Task], taken: &BTreeSet<u32>, host: Option<u32>) -> Facts {
+    let main_pid = row.main.as_ref().map(|main| main.pid);
+    let find = |pid: u32| all.iter().find(|task| task.pid == pid);
+    let main = main_pid.and_then(find).cloned().map(|mut main| {
+        main.look_closer(root);
+        main
+    });
+    // A namespace of its own has all that is in it; the dead of a shared one
+    // cannot be told apart.
+    let is_its = |task: &&Task| {
+        Some(task.pid) != main_pid
+            && (row.pids.contains(&task.pid) || (!row.shares_pid_ns && task.pid_ns == row.pid_ns))
+    };
+    let others: Vec<Task> = all.iter().filter(is_its).cloned().collect();
+    let parents = others
+        .iter()
+        .filter(|task| task.is_dead())
+        .filter_map(|task| find(task.status.ppid).cloned())
+        .collect();
+    let signal = row.stop.map(|stop| stop.signal);
+    Facts {
+        args: main_pid.map_or_else(Vec::new, |pid| process::args(root, pid)),
+        kills_group: main_pid.is_some_and(|pid| kills_group(root, pid)),
+        taker: main_pid
+            .zip(signal)
+            .and_then(|(pid, signal)| takers::of(root, pid, signal)),
+        parent: main
+            .as_ref()
+            .and_then(|main| find(main.status.ppid))
+            .cloned(),
+        main,
+        others,
+        parents,
+        taken: taken.clone(),
+        on_host: host.is_some() && row.pid_ns == host,
+        now_ticks: now_ticks(root),
+        row,
+    }
+}
+
+fn kills_group(root: &Root, pid: u32) -> bool {
+    let environment = root
+        .text(format!("/proc/{pid}/environ"))
+        .unwrap_or_default();
+    environment
+        .split('\0')
+        .any(|entry| entry.starts_with("TINI_KILL_PROCESS_GROUP=") && !entry.ends_with('='))
+}

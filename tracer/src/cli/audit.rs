@@ -1,0 +1,158 @@
+//! `sigwhy audit`: what a stop would do to each container, before anything
+//! happens.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::ValueEnum;
+
+use super::live::plan::parse_duration;
+use super::which::{Asking, Which};
+use crate::audit::{Audit, KNOWN, look, text};
+use crate::container::{Root, Wanted};
+use crate::diagnosis::Id;
+use crate::output::color::{Color, Variables};
+
+/// Exit code where `--fail-on` found something.
+const FOUND: u8 = 3;
+
+/// Say what a stop would do to each container, before anything happens.
+///
+/// Who hears the stop signal and who passes it on, which processes with a handler
+/// would be killed without having heard it, who does not reap its dead, whose
+/// STOPSIGNAL is not what PID 1 handles. Reads /proc and the runtimes' files, sends
+/// no signal and loads nothing into the kernel: fit for a CI of images. What a
+/// program does in its handler cannot be seen from outside, and is no finding.
+///
+/// Exits with 0, or with 3 where --fail-on found something.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    pub which: Which,
+
+    #[command(flatten)]
+    pub asking: Asking,
+
+    /// Exit with 3 where this was found: any (problem), or diagnoses such as
+    /// pid1-no-handler, notes too; also a list with commas. Fails with 1 where no
+    /// such container runs.
+    #[arg(long, value_name = "WHAT", value_delimiter = ',', value_parser = parse_fail_on)]
+    pub fail_on: Vec<FailOn>,
+
+    /// First wait until every one of them has run for so long: one that has just
+    /// started may not have set its handlers yet.
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub settle: Option<Duration>,
+
+    /// How to print: text, or one JSON object per container.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+
+    /// When to use colours. `auto`: on a terminal, unless NO_COLOR is set.
+    #[arg(long, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    pub color: Color,
+
+    /// Where the machine's file system is mounted, for a sigwhy that runs in a
+    /// container.
+    #[arg(long, value_name = "DIR", default_value = "/")]
+    pub root: PathBuf,
+}
+
+/// How to print.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    Text,
+    Json,
+}
+
+/// What makes the exit code 3.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailOn {
+    Any,
+    Diagnosis(Id),
+}
+
+fn parse_fail_on(text: &str) -> Result<FailOn, String> {
+    if text == "any" {
+        return Ok(FailOn::Any);
+    }
+    let found = Id::find(text).filter(|id| KNOWN.contains(id));
+    found.map(FailOn::Diagnosis).ok_or_else(|| {
+        let ids: Vec<_> = KNOWN.iter().map(|id| id.cli()).collect();
+        format!("there are any, {}", ids.join(", "))
+    })
+}
+
+impl FailOn {
+    fn is_met(self, audit: &Audit) -> bool {
+        match self {
+            Self::Any => audit.has_problem(),
+            Self::Diagnosis(id) => audit.has(id),
+        }
+    }
+}
+
+/// Looks and prints.
+///
+/// # Errors
+/// When there is no `/proc` to read, when a check finds nothing to check, or when
+/// the output cannot be written.
+pub fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let proc = args.root.join("proc");
+    std::fs::read_dir(&proc)
+        .with_context(|| format!("cannot list {}: mount a procfs there", proc.display()))?;
+    let (root, wanted) = (Root::new(&args.root), args.which.wanted());
+    let patience = args.asking.patience();
+    if let Some(settle) = args.settle {
+        settled(&root, &wanted, settle, patience);
+    }
+    let audits = look::look(&root, &wanted, patience);
+    if audits.is_empty() && !wanted.is_all() {
+        // A check of an image that is not there must not pass.
+        anyhow::ensure!(
+            args.fail_on.is_empty(),
+            "none of these containers runs, so nothing was checked"
+        );
+        if args.format == Format::Text {
+            super::tell("none of these containers runs");
+            return Ok(ExitCode::SUCCESS);
+        }
+    }
+    print(&args, &audits).context(super::WRITING)?;
+    let is_met = |fail_on: &FailOn| audits.iter().any(|audit| fail_on.is_met(audit));
+    Ok(match args.fail_on.iter().any(is_met) {
+        true => ExitCode::from(FOUND),
+        false => ExitCode::SUCCESS,
+    })
+}
+
+/// Waits until the youngest is old enough, but once only: others may start all
+/// the time.
+fn settled(root: &Root, wanted: &Wanted, settle: Duration, patience: Option<Duration>) {
+    if let Some(age) = look::youngest_ns(root, wanted, patience) {
+        thread::sleep(settle.saturating_sub(Duration::from_nanos(age)));
+    }
+}
+
+fn print(args: &Args, audits: &[Audit]) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    match args.format {
+        Format::Json => {
+            for audit in audits {
+                // Through a String: an error of the writer must stay an
+                // io::Error, which tells a closed pipe from a failure.
+                let json = serde_json::to_string(audit)?;
+                writeln!(out, "{json}")?;
+            }
+        }
+        Format::Text => {
+            let colour = args.color.wanted(out.is_terminal(), &Variables::from_env());
+            text::render(audits, &mut out, colour)?;
+        }
+    }
+    out.flush()
+}

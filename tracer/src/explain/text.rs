@@ -1,0 +1,203 @@
+//! Answers, tables and pages for people, in 80 columns.
+//!
+//! Everything here is our own text: nothing of it comes from a traced process.
+
+use std::io::{self, Write};
+
+use super::{Answer, page::Page, table::Block};
+use crate::decide::{Outcome, Reason};
+use crate::output::{
+    text::Paint,
+    wrap::{width, wrap},
+};
+use crate::record::PathStep;
+
+const COLUMNS: usize = 80;
+
+/// Outcomes and reasons as the tracer prints them.
+fn verdict(outcome: Outcome, reason: Reason, paint: Paint) -> String {
+    format!(
+        "{}  {}",
+        paint.outcome(outcome, reason, outcome.id()),
+        paint.bold(reason.id())
+    )
+}
+
+/// One answer, with the path to it.
+///
+/// # Errors
+/// Those of the writer.
+pub fn answer(out: &mut impl Write, answer: &Answer, paint: Paint) -> io::Result<()> {
+    writeln!(out, "{}", wrap(&answer.question, COLUMNS, "", "  "))?;
+    writeln!(out)?;
+    said(
+        out,
+        answer.outcome,
+        answer.reason,
+        &answer.explanation,
+        paint,
+    )?;
+    if let Some(taken) = &answer.delivery {
+        writeln!(out)?;
+        writeln!(out, "When it leaves the queue, with what is set now:")?;
+        said(out, taken.outcome, taken.reason, &taken.explanation, paint)?;
+    }
+    writeln!(out)?;
+    writeln!(out, "The kernel's tests, in order:")?;
+    for step in &answer.path {
+        self::step(out, step, paint)?;
+    }
+    let forced = if answer.forced {
+        "forced"
+    } else {
+        "not forced"
+    };
+    writeln!(
+        out,
+        "  {}",
+        paint.bold(&format!("decided by {}; {forced}", answer.rule))
+    )
+}
+
+fn said(
+    out: &mut impl Write,
+    outcome: Outcome,
+    reason: Reason,
+    explanation: &str,
+    paint: Paint,
+) -> io::Result<()> {
+    writeln!(out, "  {}", verdict(outcome, reason, paint))?;
+    writeln!(out, "{}", wrap(explanation, COLUMNS, "  ", "  "))
+}
+
+fn step(out: &mut impl Write, step: &PathStep, paint: Paint) -> io::Result<()> {
+    let test = format!("{}: {}", step.function, step.test);
+    writeln!(out, "{}", wrap(&test, COLUMNS, "  ", "      "))?;
+    let holds = if step.holds { "yes" } else { "no" };
+    let line = match step.values.as_str() {
+        "" => holds.to_owned(),
+        values => format!("{holds}: {values}"),
+    };
+    writeln!(
+        out,
+        "{}",
+        paint.faint(&wrap(&line, COLUMNS, "    -> ", "       "))
+    )
+}
+
+/// Every signal from every side.
+///
+/// # Errors
+/// Those of the writer.
+pub fn table(out: &mut impl Write, blocks: &[Block], paint: Paint) -> io::Result<()> {
+    const ROW: usize = 9;
+    const CELL: usize = 23;
+    for (index, block) in blocks.iter().enumerate() {
+        if index > 0 {
+            writeln!(out)?;
+        }
+        let names = super::table::list(&block.signals);
+        writeln!(out, "{}", wrap(&paint.bold(&names), COLUMNS, "", ""))?;
+        let mut head = " ".repeat(ROW);
+        for (from, _) in super::table::FROM {
+            head.push_str(&format!("{:<CELL$}", format!("from {from}")));
+        }
+        writeln!(out, "{}", paint.faint(head.trim_end()))?;
+        for row in block.rows.chunk_by(|a, b| a.handler == b.handler) {
+            let cell = |text: String| {
+                let gap = CELL.saturating_sub(width(&text)).max(1);
+                format!("{text}{}", " ".repeat(gap))
+            };
+            let first = row
+                .iter()
+                .map(|r| cell(paint.outcome(r.outcome, r.reason, r.outcome.id())));
+            let line = format!("{:<ROW$}{}", row[0].handler, first.collect::<String>());
+            writeln!(out, "{}", line.trim_end())?;
+            let second: String = row.iter().map(|r| cell(r.reason.id().to_owned())).collect();
+            writeln!(out, "{}{}", " ".repeat(ROW), second.trim_end())?;
+            if row
+                .iter()
+                .any(|r| r.delivery.is_some_and(|d| d != r.reason))
+            {
+                let third = row.iter().map(|r| match r.delivery {
+                    Some(d) if d != r.reason => cell(format!("then {}", short(d))),
+                    _ => cell(String::new()),
+                });
+                let third: String = third.collect();
+                writeln!(out, "{}{}", " ".repeat(ROW), third.trim_end())?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Fits a cell.
+fn short(reason: Reason) -> &'static str {
+    match reason {
+        Reason::UnkillableInitAtDequeue => "dropped there",
+        other => other.id(),
+    }
+}
+
+/// One page.
+///
+/// # Errors
+/// Those of the writer.
+pub fn page(out: &mut impl Write, page: &Page, paint: Paint) -> io::Result<()> {
+    let item = |out: &mut dyn Write, title: &str, text: &str| {
+        writeln!(out)?;
+        writeln!(out, "{}", paint.bold(title))?;
+        writeln!(out, "{}", wrap(text, COLUMNS, "  ", "  "))
+    };
+    match page {
+        Page::Reason { id, about, example } => {
+            writeln!(out, "{}: why a signal fared as it did", paint.bold(id))?;
+            writeln!(out)?;
+            writeln!(out, "{}", wrap(about, COLUMNS, "", ""))?;
+            if let Some(example) = example {
+                item(out, "For example", &example.command)?;
+                said(
+                    out,
+                    example.answer.outcome,
+                    example.answer.reason,
+                    &example.answer.explanation,
+                    paint,
+                )?;
+                if let Some(taken) = &example.answer.delivery {
+                    writeln!(out, "  and when it leaves the queue:")?;
+                    said(out, taken.outcome, taken.reason, &taken.explanation, paint)?;
+                }
+            }
+            Ok(())
+        }
+        Page::Diagnosis {
+            id,
+            about,
+            evidence,
+            fix,
+        } => {
+            writeln!(out, "{}: what was wrong with a termination", paint.bold(id))?;
+            writeln!(out)?;
+            writeln!(out, "{}", wrap(about, COLUMNS, "", ""))?;
+            item(out, "Recognised by", &format!("{evidence}."))?;
+            item(out, "What to do", fix)
+        }
+    }
+}
+
+/// What can be looked up.
+///
+/// # Errors
+/// Those of the writer.
+pub fn topics(out: &mut impl Write, paint: Paint) -> io::Result<()> {
+    let reasons: Vec<_> = Reason::ALL.iter().map(|reason| reason.id()).collect();
+    let diagnoses: Vec<_> = crate::diagnosis::catalogue::ALL
+        .iter()
+        .map(|entry| entry.id.cli())
+        .collect();
+    writeln!(out, "{}", paint.bold("Reasons, of one signal"))?;
+    writeln!(out, "{}", wrap(&reasons.join(" "), COLUMNS, "  ", "  "))?;
+    writeln!(out)?;
+    writeln!(out, "{}", paint.bold("Diagnoses, of one termination"))?;
+    writeln!(out, "{}", wrap(&diagnoses.join(" "), COLUMNS, "  ", "  "))
+}
