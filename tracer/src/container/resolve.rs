@@ -266,18 +266,8 @@ impl Resolver {
     fn clue_of_init(&self, init: ProcessId) -> Option<Clue> {
         let stat = process::stat(&self.root, init.pid)?;
         let cgroups = process::cgroups(&self.root, init.pid, self.controller.as_deref())?;
-        // The first hierarchy that names a container; a guess only if none does.
-        let mut best: Option<(String, Shape)> = None;
         let paths = [cgroups.v2, cgroups.v1, cgroups.systemd];
-        for path in paths.iter().flatten() {
-            if let Some(shape) = shapes::shape(path) {
-                let is_better = best.as_ref().is_none_or(|(_, old)| old.weak && !shape.weak);
-                if is_better {
-                    best = Some((path.clone(), shape));
-                }
-            }
-        }
-        let (path, shape) = match best {
+        let (path, shape) = match shapes::innermost(paths.iter().flatten().cloned()) {
             Some((path, shape)) => (Some(path), Some(shape)),
             None => (paths.into_iter().flatten().next(), None),
         };

@@ -209,9 +209,16 @@ fn is_same(a: &Container, b: &Container) -> bool {
 }
 
 fn is_tool(comm: &str) -> bool {
-    // runc calls itself `runc:[2:INIT]` until it has become the container's init.
-    let base = comm.split(':').next().unwrap_or(comm);
-    TOOLS.contains(&base)
+    TOOLS.contains(&base(comm))
+}
+
+/// What a runtime calls itself: runc is `runc:[2:INIT]` until it has become the
+/// container's init, and both run from a copy of themselves in memory, by whose
+/// name later kernels (7.2) call them: `memfd:crun_clon`.
+fn base(comm: &str) -> &str {
+    let comm = comm.strip_prefix("memfd:").unwrap_or(comm);
+    let comm = comm.strip_suffix("_clon").unwrap_or(comm);
+    comm.split(':').next().unwrap_or(comm)
 }
 
 fn daemon(comm: &str) -> Option<Behalf> {
@@ -336,7 +343,7 @@ fn runtime_words(behalf: Behalf, comm: &str) -> String {
     let whole = if comm == "containerd-shim" {
         "containerd's shim"
     } else {
-        comm.split(':').next().unwrap_or(comm)
+        base(comm)
     };
     let who = match behalf {
         Behalf::Docker => "docker",

@@ -89,6 +89,24 @@ pub fn shape(path: &str) -> Option<Shape> {
     }
 }
 
+/// Of a process's cgroups, one in each hierarchy, the one that tells most: what is
+/// no guess before a guess, and a container before the one around it, which may be
+/// all that another hierarchy has (Docker in Docker makes only v1 cgroups where both
+/// are there).
+pub fn innermost(paths: impl IntoIterator<Item = String>) -> Option<(String, Shape)> {
+    let named = paths
+        .into_iter()
+        .filter_map(|path| shape(&path).map(|shape| (path, shape)));
+    named.reduce(|best, next| {
+        let (old, new) = (&best.1, &next.1);
+        let is_inside = new.outer.is_some() && new.outer == old.id;
+        match old.weak && !new.weak || is_inside {
+            true => next,
+            false => best,
+        }
+    })
+}
+
 /// The 64 hexadecimal digits that docker, containerd's CRI, CRI-O and podman
 /// call their containers.
 pub fn is_full_id(id: &str) -> bool {

@@ -164,12 +164,10 @@ fn key(
     }
     let pid_ns = process::pid_ns(root, pid)?;
     let cgroups = process::cgroups(root, pid, controller)?;
-    let cgroup = [cgroups.v2, cgroups.v1, cgroups.systemd]
-        .iter()
-        .flatten()
-        .filter_map(|path| shapes::shape(path))
-        .find(|shape| !shape.weak)
-        .map(|shape| shape.cgroup);
+    let paths = [cgroups.v2, cgroups.v1, cgroups.systemd];
+    let cgroup = shapes::innermost(paths.into_iter().flatten())
+        .filter(|(_, shape)| !shape.weak)
+        .map(|(_, shape)| shape.cgroup);
     (cgroup.is_some() || Some(pid_ns) != host).then_some(Key { cgroup, pid_ns })
 }
 

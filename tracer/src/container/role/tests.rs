@@ -259,3 +259,16 @@ fn of_a_record() {
     sender.kind = Kind::Timer;
     assert_eq!(said(&sender), None);
 }
+
+#[test]
+fn a_runtime_that_runs_from_memory_is_that_runtime() {
+    for (comm, name) in [
+        ("memfd:crun_clon", "crun"),
+        ("memfd:runc_clon", "runc"),
+        ("runc:[2:INIT]", "runc"),
+        ("memfd:else", "else"),
+    ] {
+        assert_eq!(base(comm), name);
+    }
+    assert!(is_tool("memfd:crun_clon") && !is_tool("memfd:else"));
+}

@@ -420,6 +420,29 @@ fn what_proc_adds_to_a_path() {
 }
 
 #[test]
+fn of_several_hierarchies_the_innermost_container_counts() {
+    let id = |paths: &[String]| innermost(paths.to_vec()).and_then(|(_, shape)| shape.id);
+    let outer = filled("/docker/{id}");
+    let inner = format!("{outer}/docker/{ID2}");
+    let host = "/user.slice".to_owned();
+    for paths in [
+        [outer.clone(), inner.clone()],
+        [inner.clone(), outer.clone()],
+    ] {
+        assert_eq!(id(&paths).as_deref(), Some(ID2));
+    }
+    // One that is not around the other says no more than the first.
+    let stranger = format!("/docker/{ID2}");
+    assert_eq!(id(&[outer.clone(), stranger]).as_deref(), Some(ID));
+    assert_eq!(id(&[host.clone(), outer.clone()]).as_deref(), Some(ID));
+    // A guess gives way.
+    let guess = "/payload".to_owned();
+    assert!(shape(&guess).is_some_and(|shape| shape.weak));
+    assert_eq!(id(&[guess, outer]).as_deref(), Some(ID));
+    assert_eq!(innermost([host]), None);
+}
+
+#[test]
 fn hostile_paths_are_survived() {
     let deep = "/a".repeat(100_000);
     assert!(shape(&deep).is_some_and(|shape| shape.weak));
