@@ -1,8 +1,8 @@
 //! The flight recorder: the last minutes of every container in bounded memory,
 //! written out when something happens that is worth it.
 //!
-//! [`memory`] keeps lines, by container and by age, and is the bound; [`occasion`]
-//! says what is worth it; [`sink`] puts the two between the records and the file.
+//! `memory` keeps lines, by container and by age, and is the bound; [`occasion`]
+//! says what is worth it; `sink` puts the two between the records and the file.
 //! Nothing here does I/O, knows a clock of its own, or knows the kernel: time is
 //! that of the records.
 //!

@@ -2,7 +2,7 @@
 //! `perf script`, of ftrace and of a bpftrace script (docs/import.md has it), made
 //! into records.
 //!
-//! [`text`] and [`bpftrace`] read lines, [`infer`] makes records of what they say.
+//! `text` and `bpftrace` read lines, `infer` makes records of what they say.
 //! These tracers note the kernel's result and hardly any of what it looked at, so
 //! a record made here says less, and never more than the text does: see
 //! [`Format::limits`].

@@ -2,8 +2,8 @@
 //! did not tell.
 //!
 //! This is the part that waits for a daemon: it belongs on a thread of its own,
-//! and nobody waits for that one. [`place`] says where the sockets are, [`line`]
-//! holds what comes through one within bounds, [`docker`] and [`cri`] ask. Who is
+//! and nobody waits for that one. [`place`] says where the sockets are, `line`
+//! holds what comes through one within bounds, `docker` and `cri` ask. Who is
 //! asked about what, and how often, is here.
 //!
 //! Only what is unknown is taken from an answer: a runtime's own files are as
