@@ -34,13 +34,18 @@ fn by_name(lines: Vec<String>) -> Vec<String> {
 }
 
 fn podman_stop_with(tool: &str) -> Outcome {
+    podman_stops(tool, &[])
+}
+
+/// With these options of `podman run` too.
+fn podman_stops(tool: &str, options: &[&str]) -> Outcome {
     let name = unique("podman");
     let mut remove = podman()?;
     remove.args(["rm", "--force", "--time=0", &name]);
     let mut run = podman()?;
     run.args(["--runtime", tool]);
     run.args(["run", "--detach", "--network=none", "--name", &name]);
-    let id = output(run.arg(image("c-init")))?;
+    let id = output(run.args(options).arg(image("c-init")))?;
     let pid = output(podman()?.args(["inspect", "--format={{.State.Pid}}", &name]));
     let is = Identity {
         runtime: "podman",
@@ -71,6 +76,14 @@ fn podman_stop_with(tool: &str) -> Outcome {
 #[test]
 fn podman_stop() -> Outcome {
     podman_stop_with("runc")
+}
+
+/// Its root is another user of the host, so the sender has no name for itself in
+/// there either: what the kernel asks is the PID namespace alone.
+#[test]
+fn podman_stop_in_a_user_namespace() -> Outcome {
+    let maps = ["--uidmap=0:200000:65536", "--gidmap=0:200000:65536"];
+    podman_stops("runc", &maps)
 }
 
 #[test]
