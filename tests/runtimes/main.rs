@@ -23,6 +23,7 @@ mod harness {
 mod machines;
 mod others;
 mod pods;
+mod rootless;
 mod said;
 #[path = "../harness/skip.rs"]
 mod skip;
