@@ -11,11 +11,12 @@ use anyhow::Context as _;
 use clap::ValueEnum;
 
 use super::live::plan::parse_duration;
-use super::which::{Asking, Which};
+use super::which::{Asking, Which, tell_unseen};
 use crate::audit::{Audit, KNOWN, look, text};
 use crate::container::{Root, Wanted};
 use crate::diagnosis::Id;
 use crate::output::color::{Color, Variables};
+use crate::snapshot;
 
 /// Exit code where `--fail-on` found something.
 const FOUND: u8 = 3;
@@ -38,7 +39,7 @@ pub struct Args {
     pub asking: Asking,
 
     /// Exit with 3 where this was found: any (problem), or diagnoses such as
-    /// pid1-no-handler, notes too; also a list with commas. Fails with 1 where no
+    /// pid1-shell-wrapper, notes too; also a list with commas. Fails with 1 where no
     /// such container runs.
     #[arg(long, value_name = "WHAT", value_delimiter = ',', value_parser = parse_fail_on)]
     pub fail_on: Vec<FailOn>,
@@ -49,7 +50,7 @@ pub struct Args {
     pub settle: Option<Duration>,
 
     /// How to print: text, or one JSON object per container.
-    #[arg(long, value_enum, default_value_t = Format::Text)]
+    #[arg(short, long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
 
     /// When to use colours. `auto`: on a terminal, unless NO_COLOR is set.
@@ -111,16 +112,21 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         settled(&root, &wanted, settle, patience);
     }
     let audits = look::look(&root, &wanted, patience);
-    if audits.is_empty() && !wanted.is_all() {
-        // A check of an image that is not there must not pass.
-        anyhow::ensure!(
-            args.fail_on.is_empty(),
-            "none of these containers runs, so nothing was checked"
-        );
-        if args.format == Format::Text {
-            super::tell("none of these containers runs");
-            return Ok(ExitCode::SUCCESS);
-        }
+    let unseen = snapshot::unseen(&root);
+    tell_unseen(unseen);
+    // A check of an image that is not there must not pass, nor one of what may not
+    // be looked at.
+    anyhow::ensure!(
+        args.fail_on.is_empty() || !audits.is_empty(),
+        "no such container runs, so nothing was checked"
+    );
+    anyhow::ensure!(
+        args.fail_on.is_empty() || unseen == 0 || !wanted.is_all(),
+        "not every process may be looked at, so not every container was checked: run with sudo"
+    );
+    if audits.is_empty() && !wanted.is_all() && args.format == Format::Text {
+        super::tell("none of these containers runs");
+        return Ok(ExitCode::SUCCESS);
     }
     print(&args, &audits).context(super::WRITING)?;
     let is_met = |fail_on: &FailOn| audits.iter().any(|audit| fail_on.is_met(audit));

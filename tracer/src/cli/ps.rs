@@ -31,7 +31,7 @@ pub struct Args {
     pub asking: Asking,
 
     /// How to print the list: text, or one JSON object per line.
-    #[arg(long, value_enum, default_value_t = Format::Text)]
+    #[arg(short, long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
 
     /// When to use colours. `auto`: on a terminal, unless NO_COLOR is set.
@@ -62,6 +62,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let wanted = args.which.wanted();
     let mut rows = snapshot::list(&Root::new(&args.root), Dead::Out, args.asking.patience());
     rows.retain(|row| wanted.takes(row));
+    super::which::tell_unseen(snapshot::unseen(&Root::new(&args.root)));
     if rows.is_empty() && !wanted.is_all() && args.format == Format::Text {
         super::tell("none of these containers runs");
         return Ok(ExitCode::SUCCESS);

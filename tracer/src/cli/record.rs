@@ -72,6 +72,10 @@ pub struct Args {
 /// # Errors
 /// When tracing cannot start, or the file cannot be made or written.
 pub fn run(args: Args, verbose: bool) -> anyhow::Result<ExitCode> {
+    anyhow::ensure!(
+        args.out != std::path::Path::new("-"),
+        "a recording is a file that grows frame by frame: give it a name (./- for a file that is called so), or pipe `sigwhy live --format json`"
+    );
     let to = To {
         path: args.out,
         options: store::Options {

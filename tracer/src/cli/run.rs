@@ -59,7 +59,7 @@ const FOUND: u8 = 3;
 pub struct Args {
     /// Exit with 3 where this was the case: ungraceful (killed, crashed, stuck, a
     /// stop signal without effect, or a SIGTERM handler that never ran), or
-    /// diagnoses such as pid1-no-handler; also a list with commas.
+    /// diagnoses such as grace-expired-kill; also a list with commas.
     #[arg(long, value_name = "WHAT", value_delimiter = ',', value_parser = parse_fail_on)]
     pub fail_on: Vec<FailOn>,
 

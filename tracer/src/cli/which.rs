@@ -75,6 +75,15 @@ impl Which {
     }
 }
 
+/// Says that a list of what runs now is not the whole of it, where that is so.
+pub fn tell_unseen(processes: usize) {
+    if processes > 0 {
+        super::tell(&format!(
+            "{processes} processes may not be looked at, and what they run in is not listed: run with sudo"
+        ));
+    }
+}
+
 fn parse_runtime(text: &str) -> Result<Runtime, String> {
     let known = || Runtime::ALL.map(Runtime::id).join(", ");
     Runtime::ALL

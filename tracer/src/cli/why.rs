@@ -9,9 +9,10 @@ use anyhow::{Context as _, bail};
 use clap::ValueEnum;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::which::{Asking, Which};
+use super::which::{Asking, Which, tell_unseen};
 use crate::container::Root;
 use crate::output::color::{Color, Variables};
+use crate::snapshot;
 use crate::waits::target::Target;
 use crate::waits::watch::{Step, Watch};
 use crate::waits::{Verdict, text};
@@ -45,7 +46,7 @@ pub struct Args {
     pub asking: Asking,
 
     /// How to print: text, or one JSON object per verdict.
-    #[arg(long, value_enum, default_value_t = Format::Text)]
+    #[arg(short, long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
 
     /// When to use colours. `auto`: on a terminal, unless NO_COLOR is set.
@@ -80,7 +81,8 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     };
     let targets = Target::find(&root, called, args.asking.patience())?;
     if targets.is_empty() {
-        bail!("no container and no process is called {called}; `sigwhy ps` lists what runs");
+        tell_unseen(snapshot::unseen(&root));
+        bail!("no container and no process is called {called:?}; `sigwhy ps` lists what runs");
     }
     if args.watch {
         let [target] = targets.as_slice() else {
@@ -120,6 +122,7 @@ fn everything(args: &Args, root: &Root) -> anyhow::Result<ExitCode> {
         .filter_map(|target| target.look(root))
         .filter(Verdict::is_stuck)
         .collect();
+    tell_unseen(snapshot::unseen(root));
     if stuck.is_empty() && args.format == Format::Text {
         super::tell(&format!(
             "of {} containers to be seen here none is stuck",

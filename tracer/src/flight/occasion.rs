@@ -39,9 +39,10 @@ impl Occasion {
     pub fn parse(text: &str) -> Result<Self, String> {
         let usual = Self::USUAL.into_iter().find(|usual| usual.id() == text);
         usual
-            .or_else(|| Id::find(text).map(Self::Of))
+            .or_else(|| Id::find(text).filter(|id| id.is_in_records()).map(Self::Of))
             .ok_or_else(|| {
-                let ids: Vec<_> = catalogue::ALL.iter().map(|entry| entry.id.cli()).collect();
+                let ids = catalogue::ALL.iter().map(|entry| entry.id);
+                let ids: Vec<_> = ids.filter(|id| id.is_in_records()).map(Id::cli).collect();
                 format!("there are ungraceful, diagnosis, loss, {}", ids.join(", "))
             })
     }

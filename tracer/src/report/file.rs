@@ -4,6 +4,7 @@
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, BufWriter, Read as _, Write},
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
 };
 
@@ -58,7 +59,13 @@ impl Output {
         let mut draft = path.clone().into_os_string();
         draft.push(format!(".{}.part", std::process::id()));
         let draft = PathBuf::from(draft);
-        let file = File::create_new(&draft).with_context(what)?;
+        // Names are in it, as in a recording.
+        let file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&draft)
+            .with_context(what)?;
         Ok(Self {
             writer: BufWriter::with_capacity(1 << 16, Box::new(file)),
             path,

@@ -87,6 +87,19 @@ struct Key {
     pid_ns: u32,
 }
 
+/// How many processes there are whose PID namespace this one may not see: without
+/// root, those of other users. What is listed may then be less than what there is.
+pub fn unseen(root: &Root) -> usize {
+    let is_hidden = |pid: &u32| {
+        process::pid_ns(root, *pid).is_none()
+            && process::stat(root, *pid).is_some_and(|stat| !stat.is_dead)
+    };
+    process::all(root)
+        .iter()
+        .filter(|pid| is_hidden(pid))
+        .count()
+}
+
 /// Whether the dead are listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dead {

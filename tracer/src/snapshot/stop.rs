@@ -126,7 +126,7 @@ pub fn predict(root: &Root, main: u32, identity: &Identity, host: Option<u32>) -
             ptraced: status.tracer != 0,
             core_dump: false,
             frozen: Frozen::No,
-            was_dying: false,
+            was_dying: super::Task::read(root, main).is_some_and(|task| task.is_exiting()),
         },
         pdeath_signal: 0,
         oom_victim: false,

@@ -11,7 +11,10 @@ use crate::snapshot::Task;
 /// From one look to the next.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// A look takes at most this part of the time between two.
+/// The same where a look takes long: whoever waits wants to know when it is over.
+const LONGEST: Duration = Duration::from_secs(5);
+
+/// A look takes at most this part of the time between two, as far as that goes.
 const SHARE: u32 = 20;
 
 /// Follows.
@@ -25,6 +28,8 @@ pub struct Watch {
     maybe: Option<Verdict>,
     /// The last wait that was told, and when.
     held: Option<(Verdict, Instant)>,
+    /// When the last look began at which it was not over.
+    seen: Instant,
     pause: Duration,
 }
 
@@ -45,6 +50,7 @@ impl Watch {
             held: first.is_stuck().then(|| (first.clone(), Instant::now())),
             told: first,
             maybe: None,
+            seen: Instant::now(),
             pause: PAUSE,
         }
     }
@@ -63,10 +69,11 @@ impl Watch {
     pub fn step(&mut self) -> Step {
         let begin = Instant::now();
         let now = self.target.glance(&self.root);
-        self.pause = PAUSE.max(begin.elapsed() * SHARE);
+        self.pause = (begin.elapsed() * SHARE).clamp(PAUSE, LONGEST);
         let Some(now) = now else {
             return Step::Over(Box::new(self.over()));
         };
+        self.seen = begin;
         if is_the_same(&self.told, &now) {
             self.maybe = None;
             return Step::Same;
@@ -114,7 +121,11 @@ impl Watch {
                 .and_then(|(held, _)| freed(&self.root, held))
                 .or_else(|| self.told.freed_by.clone()),
             lasting: held.map_or_else(Lasting::default, |(held, since)| {
-                lasted(held, since.elapsed(), self.pause)
+                lasted(
+                    held,
+                    self.seen.saturating_duration_since(*since),
+                    since.elapsed(),
+                )
             }),
             ..self.told.clone()
         }
@@ -130,18 +141,17 @@ fn is_the_same(before: &Verdict, now: &Verdict) -> bool {
         }
 }
 
-/// How long a wait was that was told so long ago and is over now, but was there at
-/// the last look.
-fn lasted(held: &Verdict, since: Duration, pause: Duration) -> Lasting {
+/// How long a wait was: when it was seen last and when it was over, both since it
+/// was told.
+fn lasted(held: &Verdict, seen: Duration, over: Duration) -> Lasting {
     let ns = |span: Duration| u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
-    let seen = ns(since.saturating_sub(pause));
     let least = held.lasting.at_least_ns.unwrap_or(0);
     Lasting {
-        at_least_ns: Some(least.saturating_add(seen)),
+        at_least_ns: Some(least.saturating_add(ns(seen))),
         at_most_ns: held
             .lasting
             .at_most_ns
-            .map(|most| most.saturating_add(ns(since))),
+            .map(|most| most.saturating_add(ns(over))),
     }
 }
 
