@@ -90,9 +90,10 @@ struct Key {
 /// How many processes there are whose PID namespace this one may not see: without
 /// root, those of other users. What is listed may then be less than what there is.
 pub fn unseen(root: &Root) -> usize {
+    // Whoever is about to be dead has none any more, which is another error.
     let is_hidden = |pid: &u32| {
-        process::pid_ns(root, *pid).is_none()
-            && process::stat(root, *pid).is_some_and(|stat| !stat.is_dead)
+        std::fs::read_link(root.at(format!("/proc/{pid}/ns/pid")))
+            .is_err_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied)
     };
     process::all(root)
         .iter()
