@@ -256,8 +256,18 @@ fn a_name_that_comes_late_is_not_too_late() -> Outcome {
         thread::sleep(Duration::from_millis(50));
     }
     thread::sleep(slow(pause));
-    made.inside.kill(1, SIGTERM)?;
-    let record = live.record(|r| r["type"] == "signal" && is_of(r, &made.id))?;
+    let inside = made.inside.clone();
+    let (stop, stopped) = std::sync::mpsc::channel::<()>();
+    let sender = thread::spawn(move || {
+        let pause = Duration::from_millis(100);
+        while stopped.recv_timeout(pause) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+            let _ = inside.kill(1, SIGTERM);
+        }
+    });
+    let record = live.record(|r| r["type"] == "signal" && is_of(r, &made.id));
+    drop(stop);
+    let _ = sender.join();
+    let record = record?;
     assert_eq!(record["target"]["container"]["name"], "at-last");
     live.end()?;
     Ok(())

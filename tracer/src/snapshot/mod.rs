@@ -87,18 +87,17 @@ struct Key {
     pid_ns: u32,
 }
 
-/// How many processes there are whose PID namespace this one may not see: without
-/// root, those of other users. What is listed may then be less than what there is.
+/// How many processes there are in other PID namespaces that this one may not look
+/// at: without root, those of other users. What is listed is less than there is then.
 pub fn unseen(root: &Root) -> usize {
-    // Whoever is about to be dead has none any more, which is another error.
-    let is_hidden = |pid: &u32| {
+    // Whoever is about to be dead has no namespaces any more, which is another error.
+    let may_not = |pid: u32| {
         std::fs::read_link(root.at(format!("/proc/{pid}/ns/pid")))
             .is_err_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied)
     };
-    process::all(root)
-        .iter()
-        .filter(|pid| is_hidden(pid))
-        .count()
+    let is_inside = |pid: u32| process::ns_pids(root, pid).is_some_and(|n| n.len() > 1);
+    let all = process::all(root).into_iter();
+    all.filter(|pid| may_not(*pid) && is_inside(*pid)).count()
 }
 
 /// Whether the dead are listed.
