@@ -268,7 +268,7 @@ impl Reading {
             &self.events,
             self.options.format,
             self.boot,
-            self.summary.lost + self.summary.left_out,
+            self.summary.lost.saturating_add(self.summary.left_out),
         );
         Ok(Imported {
             records,

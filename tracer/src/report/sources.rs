@@ -176,7 +176,10 @@ fn import_one(
         source.last = Some(when.ts);
         telling.take(record)?;
     }
-    source.lost = imported.summary.lost + imported.summary.left_out;
+    source.lost = imported
+        .summary
+        .lost
+        .saturating_add(imported.summary.left_out);
     source.imported = Some(imported.summary);
     Ok(())
 }

@@ -94,7 +94,10 @@ fn background(page: &mut Page, picture: &Picture, axis: &Axis, rows: &Rows) {
     }
     if let Some(span) = picture.zap {
         let (from, to) = band(page, "zap", axis, span, (top + 2, bottom - 2));
-        let words = format!("PID namespace ends: {}", duration(span.to - span.from));
+        let words = format!(
+            "PID namespace ends: {}",
+            duration(span.to.saturating_sub(span.from))
+        );
         let is_right = from.0 + to.0 > 100.0;
         let (at, room, anchor) = if is_right {
             (to, to.0, "end")
