@@ -1,21 +1,18 @@
 //! `sigwhy audit`: what a stop would do to each container, before anything
 //! happens.
 
-use std::io::{self, IsTerminal as _, Write as _};
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use clap::ValueEnum;
 
 use super::live::plan::parse_duration;
-use super::which::{Asking, Which, tell_unseen};
+use super::looking::Looking;
+use super::which::{Which, tell_unseen};
 use crate::audit::{Audit, KNOWN, look, text};
 use crate::container::{Root, Wanted};
 use crate::diagnosis::Id;
-use crate::output::color::{Color, Variables};
 use crate::snapshot;
 
 /// Exit code where `--fail-on` found something.
@@ -36,7 +33,7 @@ pub struct Args {
     pub which: Which,
 
     #[command(flatten)]
-    pub asking: Asking,
+    pub looking: Looking,
 
     /// Exit with 3 where this was found: any (problem), or diagnoses such as
     /// pid1-shell-wrapper, notes too; also a list with commas. Fails with 1 where no
@@ -48,26 +45,6 @@ pub struct Args {
     /// started may not have set its handlers yet.
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub settle: Option<Duration>,
-
-    /// How to print: text, or one JSON object per container.
-    #[arg(short, long, value_enum, default_value_t = Format::Text)]
-    pub format: Format,
-
-    /// When to use colours. `auto`: on a terminal, unless NO_COLOR is set.
-    #[arg(long, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
-    pub color: Color,
-
-    /// Where the machine's file system is mounted, for a sigwhy that runs in a
-    /// container.
-    #[arg(long, value_name = "DIR", default_value = "/")]
-    pub root: PathBuf,
-}
-
-/// How to print.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    Text,
-    Json,
 }
 
 /// What makes the exit code 3.
@@ -103,11 +80,8 @@ impl FailOn {
 /// When there is no `/proc` to read, when a check finds nothing to check, or when
 /// the output cannot be written.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let proc = args.root.join("proc");
-    std::fs::read_dir(&proc)
-        .with_context(|| format!("cannot list {}: mount a procfs there", proc.display()))?;
-    let (root, wanted) = (Root::new(&args.root), args.which.wanted());
-    let patience = args.asking.patience();
+    let (root, wanted) = (args.looking.root()?, args.which.wanted());
+    let patience = args.looking.asking.patience();
     if let Some(settle) = args.settle {
         settled(&root, &wanted, settle, patience);
     }
@@ -124,11 +98,15 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         args.fail_on.is_empty() || unseen == 0 || !wanted.is_all(),
         "not every process may be looked at, so not every container was checked: run with sudo"
     );
-    if audits.is_empty() && !wanted.is_all() && args.format == Format::Text {
+    if audits.is_empty() && !wanted.is_all() && args.looking.is_text() {
         super::tell("none of these containers runs");
         return Ok(ExitCode::SUCCESS);
     }
-    print(&args, &audits).context(super::WRITING)?;
+    args.looking
+        .print(&audits, |mut out, colour| {
+            text::render(&audits, &mut out, colour)
+        })
+        .context(super::WRITING)?;
     let is_met = |fail_on: &FailOn| audits.iter().any(|audit| fail_on.is_met(audit));
     Ok(match args.fail_on.iter().any(is_met) {
         true => ExitCode::from(FOUND),
@@ -142,23 +120,4 @@ fn settled(root: &Root, wanted: &Wanted, settle: Duration, patience: Option<Dura
     if let Some(age) = look::youngest_ns(root, wanted, patience) {
         thread::sleep(settle.saturating_sub(Duration::from_nanos(age)));
     }
-}
-
-fn print(args: &Args, audits: &[Audit]) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    match args.format {
-        Format::Json => {
-            for audit in audits {
-                // Through a String: an error of the writer must stay an
-                // io::Error, which tells a closed pipe from a failure.
-                let json = serde_json::to_string(audit)?;
-                writeln!(out, "{json}")?;
-            }
-        }
-        Format::Text => {
-            let colour = args.color.wanted(out.is_terminal(), &Variables::from_env());
-            text::render(audits, &mut out, colour)?;
-        }
-    }
-    out.flush()
 }

@@ -21,6 +21,7 @@ pub mod doctor;
 pub mod explain;
 pub mod lab;
 pub mod live;
+pub mod looking;
 pub mod man;
 pub mod ps;
 pub mod record;

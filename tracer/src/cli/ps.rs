@@ -1,18 +1,14 @@
 //! `sigwhy ps`: the containers that run now, by name, with the fate of the
 //! signal that stops each.
 
-use std::io::{self, IsTerminal as _, Write as _};
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use clap::ValueEnum;
 
-use crate::container::Root;
-use crate::output::color::{Color, Variables};
-use crate::snapshot::{self, Dead, Row};
+use crate::snapshot::{self, Dead};
 
-use super::which::{Asking, Which};
+use super::looking::Looking;
+use super::which::{Which, tell_unseen};
 
 /// List the containers that run now, and what would become of their stop signal.
 ///
@@ -28,27 +24,7 @@ pub struct Args {
     pub which: Which,
 
     #[command(flatten)]
-    pub asking: Asking,
-
-    /// How to print the list: text, or one JSON object per line.
-    #[arg(short, long, value_enum, default_value_t = Format::Text)]
-    pub format: Format,
-
-    /// When to use colours. `auto`: on a terminal, unless NO_COLOR is set.
-    #[arg(long, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
-    pub color: Color,
-
-    /// Where the machine's file system is mounted, for a sigwhy that runs in a
-    /// container.
-    #[arg(long, value_name = "DIR", default_value = "/")]
-    pub root: PathBuf,
-}
-
-/// How to print.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    Text,
-    Json,
+    pub looking: Looking,
 }
 
 /// Looks and prints.
@@ -56,36 +32,18 @@ pub enum Format {
 /// # Errors
 /// When there is no `/proc` to read, or the output cannot be written.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let proc = args.root.join("proc");
-    std::fs::read_dir(&proc)
-        .with_context(|| format!("cannot list {}: mount a procfs there", proc.display()))?;
-    let wanted = args.which.wanted();
-    let mut rows = snapshot::list(&Root::new(&args.root), Dead::Out, args.asking.patience());
+    let (root, wanted) = (args.looking.root()?, args.which.wanted());
+    let mut rows = snapshot::list(&root, Dead::Out, args.looking.asking.patience());
     rows.retain(|row| wanted.takes(row));
-    super::which::tell_unseen(snapshot::unseen(&Root::new(&args.root)));
-    if rows.is_empty() && !wanted.is_all() && args.format == Format::Text {
+    tell_unseen(snapshot::unseen(&root));
+    if rows.is_empty() && !wanted.is_all() && args.looking.is_text() {
         super::tell("none of these containers runs");
         return Ok(ExitCode::SUCCESS);
     }
-    print(&args, &rows).context(super::WRITING)?;
+    args.looking
+        .print(&rows, |mut out, colour| {
+            snapshot::text::render(&rows, &mut out, colour)
+        })
+        .context(super::WRITING)?;
     Ok(ExitCode::SUCCESS)
-}
-
-fn print(args: &Args, rows: &[Row]) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    match args.format {
-        Format::Json => {
-            for row in rows {
-                // Through a String: an error of the writer must stay an
-                // io::Error, which tells a closed pipe from a failure.
-                let json = serde_json::to_string(row)?;
-                writeln!(out, "{json}")?;
-            }
-        }
-        Format::Text => {
-            let colour = args.color.wanted(out.is_terminal(), &Variables::from_env());
-            snapshot::text::render(rows, &mut out, colour)?;
-        }
-    }
-    out.flush()
 }

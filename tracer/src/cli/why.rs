@@ -1,17 +1,15 @@
 //! `sigwhy why`: is it stuck right now, in which wait, who holds it, and what
 //! will free it.
 
-use std::io::{self, IsTerminal as _, Write as _};
-use std::path::PathBuf;
+use std::io;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
-use clap::ValueEnum;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::which::{Asking, Which, tell_unseen};
+use super::looking::Looking;
+use super::which::{Which, tell_unseen};
 use crate::container::Root;
-use crate::output::color::{Color, Variables};
 use crate::snapshot;
 use crate::waits::target::Target;
 use crate::waits::watch::{Step, Watch};
@@ -43,27 +41,7 @@ pub struct Args {
     pub watch: bool,
 
     #[command(flatten)]
-    pub asking: Asking,
-
-    /// How to print: text, or one JSON object per verdict.
-    #[arg(short, long, value_enum, default_value_t = Format::Text)]
-    pub format: Format,
-
-    /// When to use colours. `auto`: on a terminal, unless NO_COLOR is set.
-    #[arg(long, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
-    pub color: Color,
-
-    /// Where the machine's file system is mounted, for a sigwhy that runs in a
-    /// container.
-    #[arg(long, value_name = "DIR", default_value = "/")]
-    pub root: PathBuf,
-}
-
-/// How to print.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    Text,
-    Json,
+    pub looking: Looking,
 }
 
 /// Looks and prints.
@@ -72,14 +50,11 @@ pub enum Format {
 /// When there is no `/proc` to read, nothing is called so, or the output cannot be
 /// written.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let proc = args.root.join("proc");
-    std::fs::read_dir(&proc)
-        .with_context(|| format!("cannot list {}: mount a procfs there", proc.display()))?;
-    let root = Root::new(&args.root);
+    let root = args.looking.root()?;
     let Some(called) = &args.target else {
         return everything(&args, &root);
     };
-    let targets = Target::find(&root, called, args.asking.patience())?;
+    let targets = Target::find(&root, called, args.looking.asking.patience())?;
     if targets.is_empty() {
         tell_unseen(snapshot::unseen(&root));
         bail!("no container and no process is called {called:?}; `sigwhy ps` lists what runs");
@@ -111,7 +86,11 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
 
 /// Whatever is stuck.
 fn everything(args: &Args, root: &Root) -> anyhow::Result<ExitCode> {
-    let targets = Target::all(root, &Which::default().wanted(), args.asking.patience());
+    let targets = Target::all(
+        root,
+        &Which::default().wanted(),
+        args.looking.asking.patience(),
+    );
     let stuck: Vec<Verdict> = targets
         .iter()
         .filter(|target| {
@@ -123,7 +102,7 @@ fn everything(args: &Args, root: &Root) -> anyhow::Result<ExitCode> {
         .filter(Verdict::is_stuck)
         .collect();
     tell_unseen(snapshot::unseen(root));
-    if stuck.is_empty() && args.format == Format::Text {
+    if stuck.is_empty() && args.looking.is_text() {
         super::tell(&format!(
             "of {} containers to be seen here none is stuck",
             targets.len()
@@ -176,21 +155,11 @@ async fn watch(args: &Args, root: &Root, target: &Target) -> anyhow::Result<Exit
 }
 
 fn print(args: &Args, verdict: &Verdict, is_first: bool) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    match args.format {
-        Format::Json => {
-            // Through a String: an error of the writer must stay an io::Error,
-            // which tells a closed pipe from a failure.
-            let json = serde_json::to_string(verdict)?;
-            writeln!(out, "{json}")?;
-        }
-        Format::Text => {
-            let colour = args.color.wanted(out.is_terminal(), &Variables::from_env());
+    args.looking
+        .print(std::slice::from_ref(verdict), |mut out, colour| {
             if !is_first {
                 writeln!(out)?;
             }
-            text::render(verdict, &mut out, colour)?;
-        }
-    }
-    out.flush()
+            text::render(verdict, &mut out, colour)
+        })
 }
