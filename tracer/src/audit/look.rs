@@ -1,6 +1,7 @@
 //! The facts about each container: its main process, the others, the dead.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -27,7 +28,7 @@ pub struct Facts {
     /// Whoever else is in there, dead or alive.
     pub others: Vec<Task>,
     /// Numbers that some process on the machine has.
-    pub taken: BTreeSet<u32>,
+    pub taken: Arc<BTreeSet<u32>>,
     /// The parents of the dead.
     pub parents: Vec<Task>,
     /// It is in the PID namespace of the machine.
@@ -59,7 +60,10 @@ pub fn youngest_ns(root: &Root, wanted: &Wanted, patience: Option<Duration>) -> 
 fn facts(root: &Root, wanted: &Wanted, patience: Option<Duration>) -> Vec<Facts> {
     let mut rows = snapshot::list(root, Dead::Inits, patience);
     rows.retain(|row| wanted.takes(row));
-    let mut all = tasks(root);
+    let mut all = Task::all(root);
+    for task in all.iter_mut().filter(|task| task.is_dead()) {
+        task.look_closer(root);
+    }
     let host = process::host_ns(root);
     // A child is dead for a moment before it is reaped: where nothing tells since
     // when it is, it counts if it still is after a while.
@@ -74,7 +78,7 @@ fn facts(root: &Root, wanted: &Wanted, patience: Option<Duration>) -> Vec<Facts>
             .collect();
         all.retain(|task| !gone.contains(&task.pid));
     }
-    let taken: BTreeSet<u32> = all.iter().map(|task| task.pid).collect();
+    let taken: Arc<BTreeSet<u32>> = Arc::new(all.iter().map(|task| task.pid).collect());
     rows.into_iter()
         .map(|row| of(root, row, &all, &taken, host))
         .filter(is_to_be_told)
@@ -94,18 +98,7 @@ fn is_to_be_told(facts: &Facts) -> bool {
     }
 }
 
-fn tasks(root: &Root) -> Vec<Task> {
-    let tasks = process::all(root).into_iter().filter_map(|pid| {
-        let mut task = Task::read(root, pid)?;
-        if task.is_dead() {
-            task.look_closer(root);
-        }
-        Some(task)
-    });
-    tasks.collect()
-}
-
-fn of(root: &Root, row: Row, all: &[Task], taken: &BTreeSet<u32>, host: Option<u32>) -> Facts {
+fn of(root: &Root, row: Row, all: &[Task], taken: &Arc<BTreeSet<u32>>, host: Option<u32>) -> Facts {
     let main_pid = row.main.as_ref().map(|main| main.pid);
     let find = |pid: u32| all.iter().find(|task| task.pid == pid);
     let main = main_pid.and_then(find).cloned().map(|mut main| {
@@ -138,7 +131,7 @@ fn of(root: &Root, row: Row, all: &[Task], taken: &BTreeSet<u32>, host: Option<u
         main,
         others,
         parents,
-        taken: taken.clone(),
+        taken: Arc::clone(taken),
         on_host: host.is_some() && row.pid_ns == host,
         now_ticks: now_ticks(root),
         row,

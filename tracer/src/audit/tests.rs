@@ -106,7 +106,7 @@ fn facts(comm: &str, reason: Reason, others: Vec<Task>) -> Facts {
         parents: vec![main.clone()],
         main: Some(main),
         others,
-        taken,
+        taken: taken.into(),
         on_host: false,
         now_ticks: Some(10_100),
     }

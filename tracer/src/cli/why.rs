@@ -10,7 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::looking::Looking;
 use super::which::{Which, tell_unseen};
 use crate::container::Root;
-use crate::snapshot;
+use crate::snapshot::{self, Task};
 use crate::waits::target::Target;
 use crate::waits::watch::{Step, Watch};
 use crate::waits::{Verdict, text};
@@ -91,13 +91,15 @@ fn everything(args: &Args, root: &Root) -> anyhow::Result<ExitCode> {
         &Which::default().wanted(),
         args.looking.asking.patience(),
     );
+    // Read once for all of them: only who seems to be stuck is looked at anew.
+    let all = Task::all(root);
+    let seems_stuck = |target: &&Target| {
+        let glance = target.among(root, || all.clone());
+        glance.is_some_and(|verdict| verdict.is_stuck())
+    };
     let stuck: Vec<Verdict> = targets
         .iter()
-        .filter(|target| {
-            target
-                .glance(root)
-                .is_some_and(|verdict| verdict.is_stuck())
-        })
+        .filter(seems_stuck)
         .filter_map(|target| target.look(root))
         .filter(Verdict::is_stuck)
         .collect();

@@ -101,6 +101,12 @@ impl Task {
         })
     }
 
+    /// All there are, in the same way.
+    pub fn all(root: &Root) -> Vec<Self> {
+        let pids = process::all(root).into_iter();
+        pids.filter_map(|pid| Self::read(root, pid)).collect()
+    }
+
     /// Also reads its threads, its freezer and for how long it has been idle.
     pub fn look_closer(&mut self, root: &Root) {
         self.alive = threads(root, self.pid);

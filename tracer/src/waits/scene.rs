@@ -32,13 +32,10 @@ pub struct Scene {
 }
 
 impl Scene {
-    /// Looks. `None` where nobody is in the namespace.
-    pub fn read(root: &Root, ns: u32) -> Option<Self> {
-        let all: Vec<Task> = process::all(root)
-            .into_iter()
-            .filter_map(|pid| Task::read(root, pid))
-            .filter(|task| !task.is_kernel_thread())
-            .collect();
+    /// Looks closer at those of `all` that concern a namespace. `None` where nobody is
+    /// in it.
+    pub fn read(root: &Root, ns: u32, mut all: Vec<Task>) -> Option<Self> {
+        all.retain(|task| !task.is_kernel_thread());
         let outer = below(root, ns, &all);
         let is_in = |task: &Task| {
             let own = task.pid_ns;
