@@ -4,6 +4,7 @@
 use std::thread;
 use std::time::{Duration, SystemTime};
 
+use super::words::quoted;
 use super::{Holder, Named, Scene, Status, Verdict, judge};
 use crate::container::{Pattern, Root, Wanted, process};
 use crate::record::Timestamp;
@@ -195,7 +196,7 @@ impl Target {
         if verdict.is_stuck() {
             verdict
                 .commands
-                .push(format!("sigwhy why --watch {}", self.handle()));
+                .push(format!("sigwhy why --watch {}", quoted(&self.handle())));
         }
         Some(verdict)
     }

@@ -191,6 +191,15 @@ fn reference(suspects: &[Brief]) -> String {
     }
 }
 
+/// A word of a command line for a shell: names of cgroups and of containers are
+/// others' to choose, and the commands are there to be pasted, by root.
+pub fn quoted(word: &str) -> String {
+    let quoter = shlex::Quoter::new().allow_nul(true);
+    // Nothing but a NUL cannot be quoted.
+    let quoted = quoter.quote(word).unwrap_or_default();
+    quoted.into_owned()
+}
+
 /// What will free it, and the commands for that.
 pub fn relief(holder: &Holder) -> (String, Vec<String>) {
     let pid = holder.process.as_ref().map_or(0, |process| process.pid);
@@ -205,7 +214,8 @@ pub fn relief(holder: &Holder) -> (String, Vec<String>) {
         Wait::Traced => tracing(holder),
         Wait::FrozenV1 | Wait::FrozenV2 => {
             let by = holder.freezer.as_ref();
-            let file = by.and_then(|by| Some(format!("echo {} > {}", by.thaw, by.file.as_ref()?)));
+            let file =
+                by.and_then(|by| Some(format!("echo {} > {}", by.thaw, quoted(by.file.as_ref()?))));
             let frees = match file {
                 Some(_) => "thawing its cgroup",
                 None => "thawing its cgroup, which is not mounted here",
@@ -324,4 +334,26 @@ fn sleeping(holder: &Holder, mut commands: Vec<String>) -> (String, Vec<String>)
         "the end of what it sleeps for; no signal does"
     };
     (frees.to_owned(), commands)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quoted;
+
+    #[test]
+    fn a_name_stays_one_word_of_a_command() {
+        for plain in ["web-1", "/sys/fs/cgroup/freezer/docker/x/freezer.state"] {
+            assert_eq!(quoted(plain), plain);
+        }
+        for odd in [
+            "/machine.slice/machine-my\\x2dbox.scope/cgroup.freeze",
+            "/a;reboot/cgroup.freeze",
+            "$(reboot)",
+            "it's",
+            "a b\nc",
+            "",
+        ] {
+            assert_eq!(shlex::split(&quoted(odd)), Some(vec![odd.to_owned()]));
+        }
+    }
 }
