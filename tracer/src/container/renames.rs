@@ -74,13 +74,14 @@ impl Renames {
         let Some(directory) = directory else {
             return Vec::new();
         };
-        self.watched.insert(file.clone());
         let flags = AddWatchFlags::IN_MOVED_TO | AddWatchFlags::IN_ONLYDIR;
         let directory = self.root.at(directory);
         let watch = self.inotify.get_ref().0.add_watch(&directory, flags);
         let Ok(watch) = watch else {
             return Vec::new();
         };
+        // What could not be watched is tried again when it is seen again.
+        self.watched.insert(file.clone());
         let entry = (identity.runtime, file.clone());
         self.files.entry(watch).or_default().push(entry);
         self.read(identity.runtime, file)
