@@ -217,18 +217,8 @@ fn print(args: &Args, is_text: bool, report: &report::Report) -> io::Result<()> 
 }
 
 fn parse_diagnosis(text: &str) -> Result<catalogue::Id, String> {
-    let found = catalogue::Id::find(text).filter(|id| id.is_in_records());
-    found.ok_or_else(|| {
-        let known = catalogue::ALL.iter().map(|entry| entry.id);
-        let known: Vec<_> = known
-            .filter(|id| id.is_in_records())
-            .map(catalogue::Id::cli)
-            .collect();
-        format!(
-            "recordings tell no such diagnosis; there are {}",
-            known.join(", ")
-        )
-    })
+    catalogue::Id::find_recorded(text)
+        .map_err(|known| format!("recordings tell no such diagnosis; there are {known}"))
 }
 
 /// Reads a point in time, or how long ago it was.

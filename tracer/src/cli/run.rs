@@ -19,7 +19,7 @@ use super::live::{ending::code_of, plan::parse_duration, tales::Tales};
 use crate::{
     capture::Session,
     cli,
-    diagnosis::{Id, catalogue},
+    diagnosis::Id,
     kernel::load,
     output::{
         Sink as _,
@@ -110,12 +110,9 @@ fn parse_fail_on(text: &str) -> Result<FailOn, String> {
     if text == "ungraceful" {
         return Ok(FailOn::Ungraceful);
     }
-    let found = Id::find(text).filter(|id| id.is_in_records());
-    found.map(FailOn::Diagnosis).ok_or_else(|| {
-        let known = catalogue::ALL.iter().map(|entry| entry.id);
-        let ids: Vec<_> = known.filter(|id| id.is_in_records()).map(Id::cli).collect();
-        format!("there are ungraceful, {}", ids.join(", "))
-    })
+    Id::find_recorded(text)
+        .map(FailOn::Diagnosis)
+        .map_err(|known| format!("there are ungraceful, {known}"))
 }
 
 impl FailOn {

@@ -62,11 +62,24 @@ impl Id {
     }
 
     /// Whether records can show it: what only a look can tell, no episode has.
-    pub fn is_in_records(self) -> bool {
+    fn is_in_records(self) -> bool {
         !matches!(
             self,
             Self::RuntimeGone | Self::OrphanDaemons | Self::ZombieAccumulation
         )
+    }
+
+    /// By the name of either kind, if recordings can tell it.
+    ///
+    /// # Errors
+    /// The names of those they can, with commas.
+    pub fn find_recorded(name: &str) -> Result<Self, String> {
+        let found = Self::find(name).filter(|id| id.is_in_records());
+        found.ok_or_else(|| {
+            let all = ALL.iter().map(|entry| entry.id);
+            let known: Vec<_> = all.filter(|id| id.is_in_records()).map(Self::cli).collect();
+            known.join(", ")
+        })
     }
 
     /// By the name of either kind.

@@ -1,9 +1,6 @@
 //! What is worth writing out.
 
-use crate::{
-    diagnosis::{Id, catalogue},
-    record::Episode,
-};
+use crate::{diagnosis::Id, record::Episode};
 
 /// An occasion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,13 +35,14 @@ impl Occasion {
     /// A line that says what there is.
     pub fn parse(text: &str) -> Result<Self, String> {
         let usual = Self::USUAL.into_iter().find(|usual| usual.id() == text);
-        usual
-            .or_else(|| Id::find(text).filter(|id| id.is_in_records()).map(Self::Of))
-            .ok_or_else(|| {
-                let ids = catalogue::ALL.iter().map(|entry| entry.id);
-                let ids: Vec<_> = ids.filter(|id| id.is_in_records()).map(Id::cli).collect();
-                format!("there are ungraceful, diagnosis, loss, {}", ids.join(", "))
-            })
+        usual.map_or_else(
+            || {
+                Id::find_recorded(text)
+                    .map(Self::Of)
+                    .map_err(|known| format!("there are ungraceful, diagnosis, loss, {known}"))
+            },
+            Ok,
+        )
     }
 
     /// Whether a termination is one.
