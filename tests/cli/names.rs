@@ -164,7 +164,7 @@ fn a_flood_elsewhere_does_not_leave_the_kernel() -> Outcome {
     // Seen until its name is settled: half a second, where no file tells more.
     for _ in 0..8 {
         other.host.kill(other.inside.pid(), SIGUSR2)?;
-        thread::sleep(Duration::from_millis(200));
+        thread::sleep(slow(Duration::from_millis(200)));
     }
     for _ in 0..FLOOD {
         other.host.kill(other.inside.pid(), SIGUSR2)?;
@@ -191,7 +191,7 @@ fn whoever_takes_the_wanted_name_later_is_seen() -> Outcome {
     // Judged by the name that it has.
     for _ in 0..8 {
         made.inside.kill(1, SIGTERM)?;
-        thread::sleep(Duration::from_millis(200));
+        thread::sleep(slow(Duration::from_millis(200)));
     }
     // Only who it is may give it another name.
     made.init.order(Order::Write {
