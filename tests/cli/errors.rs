@@ -2,11 +2,9 @@
 
 use std::fs::File;
 use std::os::unix::process::CommandExt as _;
-use std::path::Path;
-
-use sigwhy::lab::arena::Arena;
 
 use super::live::{Said, run, run_into, sigwhy};
+use crate::arena::arena;
 use crate::harness::skip::skip;
 
 type Outcome = anyhow::Result<()>;
@@ -36,7 +34,7 @@ fn without_the_right_to_load() -> Outcome {
     };
     let live = run(nobody().arg("live"));
     let doctor = run(nobody().args(["doctor", "--format", "json"]));
-    let arena = Arena::new(Path::new(env!("CARGO_BIN_EXE_sigwhy")))?;
+    let arena = arena()?;
     let init = arena.spawn_init("init")?;
     let why = run(nobody().args(["why", &init.pid().to_string()]));
     std::fs::remove_dir_all(&dir)?;

@@ -61,9 +61,9 @@ impl Root {
         self.path.join(path.strip_prefix("/").unwrap_or(path))
     }
 
-    /// Opens what a path of the machine names, and no link at its end.
+    /// Opens what a path of the machine names.
     fn open(&self, path: &Path, flags: i32) -> Option<File> {
-        let flags = flags | libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_CLOEXEC;
+        let flags = flags | libc::O_CLOEXEC;
         match &self.confined {
             None => {
                 let read = OpenOptions::new().read(true).custom_flags(flags).clone();
@@ -80,7 +80,7 @@ impl Root {
 
     /// A regular file's bytes. `None` if there is none, or more than `limit`.
     pub fn bytes(&self, path: impl AsRef<Path>, limit: u64) -> Option<Vec<u8>> {
-        let file = self.open(path.as_ref(), 0)?;
+        let file = self.open(path.as_ref(), libc::O_NOFOLLOW | libc::O_NONBLOCK)?;
         let metadata = file.metadata().ok()?;
         if !metadata.is_file() || metadata.len() > limit {
             return None;
@@ -144,7 +144,7 @@ impl Root {
         let target = match self.confined {
             None => fs::read_link(self.at(path)).ok()?.into_os_string(),
             Some(_) => {
-                let link = self.open(path.as_ref(), libc::O_PATH)?;
+                let link = self.open(path.as_ref(), libc::O_PATH | libc::O_NOFOLLOW)?;
                 readlinkat(&link, "").ok()?
             }
         };
