@@ -15,6 +15,7 @@ use crate::lab::play::{self, Interrupt, Scene};
 use crate::lab::scenario::Scenario;
 use crate::lab::scenarios;
 use crate::lab::show::{self, Show};
+use crate::lab::stage::Manner;
 use crate::output::color::{Color, Variables};
 
 /// Exit code when a prediction did not hold.
@@ -122,7 +123,7 @@ async fn play_all(args: &Run, verbose: bool) -> anyhow::Result<ExitCode> {
     let chosen = choose(&args.names)?;
     // Before any process is made: whoever may not trace hears of it first.
     let (mut session, _) = Session::start(
-        &play::load_options(&args.attach.forced),
+        &play::load_options(&args.attach.forced, &chosen),
         verbose,
         Vec::new(),
     )?;
@@ -146,9 +147,12 @@ async fn play_all(args: &Run, verbose: bool) -> anyhow::Result<ExitCode> {
             Some(show) => Ok(show.scene(&scene)?),
             None => Ok(()),
         };
-        let grace = Duration::from_secs(args.grace);
+        let manner = Manner {
+            grace: Duration::from_secs(args.grace),
+            stepwise: false,
+        };
         let exe = Path::new(SELF);
-        let played = play::play(&mut session, scenario, exe, grace, &mut interrupt, scene).await?;
+        let played = play::play(&mut session, scenario, exe, manner, &mut interrupt, scene).await?;
         let Some(report) = played else {
             super::tell(&format!("interrupted during {}", scenario.name));
             return Ok(ExitCode::from(INTERRUPTED));

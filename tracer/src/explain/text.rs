@@ -5,7 +5,7 @@
 use std::io::{self, Write};
 
 use super::{Answer, page::Page, table::Block};
-use crate::decide::{Outcome, Reason};
+use crate::decide::{Outcome, Reason, names};
 use crate::output::{
     text::Paint,
     wrap::{width, wrap},
@@ -96,7 +96,7 @@ pub fn table(out: &mut impl Write, blocks: &[Block], paint: Paint) -> io::Result
         if index > 0 {
             writeln!(out)?;
         }
-        let names = super::table::list(&block.signals);
+        let names = names::list(&block.signals);
         writeln!(out, "{}", wrap(&paint.bold(&names), COLUMNS, "", ""))?;
         let mut head = " ".repeat(ROW);
         for (from, _) in super::table::FROM {

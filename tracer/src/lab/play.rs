@@ -10,12 +10,12 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow, bail};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Instant, sleep};
-use tracer_common::signals::{SIGCHLD, SIGURG, SIGWINCH, mask};
+use tracer_common::signals::{self, SIGCHLD, SIGURG, SIGWINCH, mask};
 
 use super::check::check;
 use super::report::Report;
 use super::scenario::Scenario;
-use super::stage::{self, Backstage, Performance, Told};
+use super::stage::{self, Backstage, Manner, Performance, Told};
 use crate::capture::{Session, boottime};
 use crate::kernel::ladder::Forced;
 use crate::kernel::load;
@@ -66,15 +66,32 @@ impl Interrupt {
     }
 }
 
-/// What to load for scenarios: containers only, without the noise of every
-/// machine. No narrower: a SIGTERM that is filtered out would make "its handler
-/// never ran" a guess.
-pub fn load_options(forced: &[Forced]) -> load::Options {
+/// The noise of every machine: traced only for a scenario that is about it.
+const NOISE: u64 = mask(SIGCHLD) | mask(SIGURG) | mask(SIGWINCH) | mask(32) | mask(33);
+
+/// What to load for scenarios: containers only, without [`NOISE`] that none of
+/// them asks for. No narrower: a SIGTERM that is filtered out would make "its
+/// handler never ran" a guess.
+pub fn load_options(forced: &[Forced], scenarios: &[&Scenario]) -> load::Options {
+    let also = scenarios
+        .iter()
+        .fold(0, |also, scenario| also | scenario.also);
     load::Options {
         forced: forced.to_vec(),
-        signal_set: !(mask(SIGCHLD) | mask(SIGURG) | mask(SIGWINCH) | mask(32) | mask(33)),
+        signal_set: !NOISE | also,
         ..load::Options::default()
     }
+}
+
+/// Whether a record is of a signal that this scenario wants traced: others may
+/// have asked for more.
+fn is_wanted(record: &Record, scenario: &Scenario) -> bool {
+    let signal = match record {
+        Record::Signal(r) => r.signal.number,
+        Record::Deliver(r) => r.signal.number,
+        _ => return true,
+    };
+    signals::contains(!NOISE | scenario.also, signal)
 }
 
 /// Plays `scenario` with processes that run `exe`, the `sigwhy` binary, and
@@ -88,16 +105,16 @@ pub async fn play(
     session: &mut Session,
     scenario: &'static Scenario,
     exe: &Path,
-    grace: Duration,
+    manner: Manner,
     interrupt: &mut Interrupt,
     mut show: impl FnMut(Scene<'_>) -> anyhow::Result<()>,
 ) -> anyhow::Result<Option<Report>> {
     let lost_before = session.loss()?.ring_full;
-    let backstage = Arc::new(Backstage::default());
+    let backstage = Arc::new(Backstage::new(manner.stepwise));
     let _curtain = Curtain(Arc::clone(&backstage));
     let mut stage = tokio::task::spawn_blocking({
         let (backstage, exe) = (Arc::clone(&backstage), exe.to_owned());
-        move || stage::perform(scenario, &exe, grace, &backstage)
+        move || stage::perform(scenario, &exe, manner, &backstage)
     });
     let mut watcher = Watcher {
         session,
@@ -213,7 +230,7 @@ impl Watcher<'_> {
         let ours = self.backstage.with_cast(|cast| {
             self.fresh
                 .drain(..)
-                .filter(|record| cast.concerns(record))
+                .filter(|record| cast.concerns(record) && is_wanted(record, self.report.scenario))
                 .collect::<Vec<_>>()
         });
         self.pending.extend(ours.into_iter().map(Pending::Record));

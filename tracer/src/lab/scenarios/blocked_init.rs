@@ -9,6 +9,7 @@ pub const SCENARIO: Scenario = Scenario {
     name: "blocked-init",
     title: "a container's PID 1 that blocks SIGTERM and has no handler",
     summary: "a blocked SIGTERM is queued, and still vanishes when PID 1 unblocks it",
+    see: &[],
     prediction: "app is PID 1 of a container; it blocks SIGTERM and has no handler for it. A shell \
                  beside it sends SIGTERM twice: the first is queued, since a blocked signal is never \
                  dropped, and the second is one with the first. Then app unblocks SIGTERM: it is \
@@ -76,5 +77,8 @@ pub const SCENARIO: Scenario = Scenario {
              was blocked then, where it is taken from the queue. A SIGTERM that shows as pending \
              (SigPnd, ShdPnd in /proc/PID/status) has therefore not arrived yet. Set the handler \
              before unblocking the signal, not after.",
+    article: None,
+    exercises: &[],
     functions: &["sig_ignored", "legacy_queue", "get_signal"],
+    also: 0,
 };

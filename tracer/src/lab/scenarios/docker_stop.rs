@@ -33,6 +33,7 @@ pub const SCENARIO: Scenario = Scenario {
     name: "docker-stop",
     title: "docker stop, where PID 1 handles nothing but its children do",
     summary: "SIGTERM is dropped, then SIGKILL ends PID 1 and all of its workers",
+    see: &[],
     prediction: "entry.sh is PID 1 of a container and has no SIGTERM handler; its three \
                  workers have one each, to shut down cleanly. A shell on the host does what docker \
                  stop does: SIGTERM to PID 1 (dropped), the grace period (docker's is 10 s, here it \
@@ -109,9 +110,12 @@ pub const SCENARIO: Scenario = Scenario {
              PID 1. If a script is PID 1, let it end with exec, so that the server itself is PID 1, \
              or put an init there that passes signals on (docker run --init, tini -g). A longer \
              grace period would only make the wait longer.",
+    article: None,
+    exercises: &[],
     functions: &[
         "sig_task_ignored",
         "complete_signal",
         "zap_pid_ns_processes",
     ],
+    also: 0,
 };

@@ -9,6 +9,7 @@ pub const SCENARIO: Scenario = Scenario {
     name: "handler",
     title: "a container's PID 1 that handles SIGTERM",
     summary: "with a SIGTERM handler in PID 1, a stop takes milliseconds and is clean",
+    see: &[],
     prediction: "server is PID 1 of a container and has a SIGTERM handler. A shell on the host \
                  sends it SIGTERM. The signal is queued, then delivered: the handler runs once, and \
                  server exits by itself with code 0.",
@@ -74,5 +75,8 @@ pub const SCENARIO: Scenario = Scenario {
              is all that a clean stop needs: signal.Notify in Go, process.on('SIGTERM') in Node.js, \
              trap in a shell. Mind that a shell runs its trap only when its foreground command has \
              ended: start that with & and wait for it, or replace the shell with exec.",
+    article: None,
+    exercises: &[],
     functions: &["sig_handler_ignored", "complete_signal", "get_signal"],
+    also: 0,
 };

@@ -9,6 +9,7 @@ pub const SCENARIO: Scenario = Scenario {
     name: "kill-init",
     title: "kill 1 and kill -9 1, inside a container",
     summary: "inside a container, neither kill 1 nor kill -9 1 ends PID 1",
+    see: &[],
     prediction: "init.sh is PID 1 of a container and, like most shell scripts, has no SIGTERM \
                  handler. A shell beside it calls kill for it, with SIGTERM and then with SIGKILL. \
                  Both calls succeed; the kernel drops both signals, and init.sh lives.",
@@ -62,5 +63,8 @@ pub const SCENARIO: Scenario = Scenario {
              handle is dropped, and from inside even SIGKILL is. kill(2) returns 0 all the same. \
              To end a container from inside, give its PID 1 a SIGTERM handler (in a script: \
              trap 'exit 0' TERM), or a real init as PID 1 (docker run --init).",
+    article: None,
+    exercises: &[],
     functions: &["prepare_signal", "sig_ignored", "sig_task_ignored"],
+    also: 0,
 };

@@ -9,6 +9,7 @@ pub const SCENARIO: Scenario = Scenario {
     name: "kill-init-from-host",
     title: "SIGTERM and SIGKILL for a container's PID 1, from the host",
     summary: "from the host, SIGTERM is dropped just the same, but SIGKILL ends PID 1",
+    see: &[],
     prediction: "init.sh is PID 1 of a container and has no SIGTERM handler. A shell on the host \
                  sends it SIGTERM, which the kernel drops: that the sender is root on the host does \
                  not matter. Then it sends SIGKILL, which is forced upon init.sh and ends it.",
@@ -64,5 +65,8 @@ pub const SCENARIO: Scenario = Scenario {
              but force helps SIGKILL and SIGSTOP only. Every other signal still needs a handler in \
              PID 1. So docker stop's SIGTERM does nothing to such a container, and its SIGKILL, \
              after the grace period, does it all.",
+    article: None,
+    exercises: &[],
     functions: &["send_signal_locked", "sig_task_ignored", "complete_signal"],
+    also: 0,
 };

@@ -12,6 +12,7 @@ pub const SCENARIO: Scenario = Scenario {
     name: "sigwait-init",
     title: "a container's PID 1 that waits for SIGTERM in sigwait, as tini does",
     summary: "sigwait in PID 1 takes SIGTERM without a handler, and nothing is delivered",
+    see: &[],
     prediction: "app is PID 1 of a container; it has no SIGTERM handler, but waits for SIGTERM in \
                  sigwait, which is tini's way. A shell on the host sends it SIGTERM: it is queued, \
                  sigwait takes it from there, and so it is never delivered. app exits by itself \
@@ -67,5 +68,8 @@ pub const SCENARIO: Scenario = Scenario {
              never dropped where it is sent: so PID 1 needs no handler. A signalfd works the same \
              way (systemd's). Neither leaves a signal_deliver event: a tracer that looks only for \
              that one would call this signal lost.",
+    article: None,
+    exercises: &[],
     functions: &["sig_ignored", "do_sigtimedwait", "dequeue_signal"],
+    also: 0,
 };

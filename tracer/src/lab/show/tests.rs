@@ -24,6 +24,7 @@ fn told(millis: u64, text: &str) -> Told {
     Told {
         mono_ns: when(millis).mono_ns,
         text: text.to_owned(),
+        answer: None,
     }
 }
 
