@@ -21,7 +21,7 @@ pub const SCENARIO: Scenario = Scenario {
     steps: &[Step::Abort { who: "init" }, die("init")],
     expected: &[
         Expect::AbortDropped { who: "init" },
-        fault("init", SIGSEGV, DUMPED),
+        fault("init", SIGSEGV, DUMPED, true),
         taken("init", SIGSEGV, DUMPED),
         zap("init", 0, 0),
         killed_by("init", SIGSEGV),
@@ -32,7 +32,7 @@ pub const SCENARIO: Scenario = Scenario {
              its own affair.",
     article: Some(
         "Often written: exit code 139 is a segmentation fault, a bug with memory. In truth: for a \
-         PID 1 it is as often a failed assertion. 137 need not be out of memory either: any \
+         PID 1 it may be a failed assertion as well. 137 need not be out of memory either: any \
          SIGKILL gives it, and so does exit(137).",
     ),
     exercises: &[

@@ -71,6 +71,10 @@ pub const SCENARIO: Scenario = Scenario {
         "Why its handlers in SigCgt never run: `sigwhy lab run masks`",
         "What ends those who are left: `sigwhy lab run init-exits`",
     ],
-    functions: &["do_sigtimedwait", "__kill_pgrp_info", "zap_pid_ns_processes"],
+    functions: &[
+        "do_sigtimedwait",
+        "__kill_pgrp_info",
+        "zap_pid_ns_processes",
+    ],
     also: 0,
 };

@@ -30,7 +30,7 @@ pub const SCENARIO: Scenario = Scenario {
     ],
     expected: &[
         from_inside("shell", "init", SIGSEGV, DROPPED),
-        fault("init", SIGSEGV, DUMPED),
+        fault("init", SIGSEGV, DUMPED, false),
         taken("init", SIGSEGV, DUMPED),
         zapped("init", "shell"),
         zap("init", 1, 0),

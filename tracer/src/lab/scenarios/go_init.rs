@@ -67,7 +67,7 @@ pub const SCENARIO: Scenario = Scenario {
     exercises: &[
         "What decides at the last raise: `sigwhy explain --signal TERM --init --from itself`",
         "The same as an ordinary process: `sigwhy explain --signal TERM --from itself`",
-        "A real Go program: build one that only sleeps, and `unshare -pf ./it`; echo $?",
+        "A real one that sleeps, and a kill -TERM from another shell: `unshare -pf ./it; echo $?`",
     ],
     functions: &["sig_handler_ignored", "get_signal", "sig_task_ignored"],
     also: 0,

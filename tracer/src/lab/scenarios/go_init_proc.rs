@@ -22,8 +22,8 @@ pub const SCENARIO: Scenario = Scenario {
     ],
     prediction: "init-proc is PID 1 and forwards all it gets to app. A SIGURG of its own runtime: \
                  nothing to app. An orphan ends: init-proc reaps it and forwards SIGCHLD, and app's \
-                 handler runs for nothing. SIGTERM: app dies; wait4(-1) reaps it, the SIGCHLD to \
-                 forward finds nobody (ESRCH), and init-proc panics: exit code 2.",
+                 handler runs for nothing. SIGTERM: app dies of it, and wait4(-1) reaps it. Nobody \
+                 is left to wait for, which is an error (ECHILD): init-proc panics, exit code 2.",
     setup: &[
         host("host-shell"),
         init(INIT, "host-shell"),
@@ -47,7 +47,6 @@ pub const SCENARIO: Scenario = Scenario {
         die("app"),
         settle(INIT),
         reap(INIT, "app"),
-        refused(INIT, "app", SIGCHLD, libc::ESRCH),
         exit(INIT, PANIC),
         die(INIT),
     ],
@@ -78,13 +77,17 @@ pub const SCENARIO: Scenario = Scenario {
     article: Some(
         "Often written: register for all signals and kill() them through to the child. In truth: \
          Go has sent itself SIGURG since 1.14 to preempt goroutines, SIGCHLD is about the init's \
-         own children, and before the child is started its number is -1: kill(-1) is everybody.",
+         own children, and in one such init the child's number is -1 until it is started: kill(-1).",
     ),
     exercises: &[
         "Why SIGURG does nothing to app: `sigwhy explain --signal URG`",
         "An init that chooses: `sigwhy lab run catatonit`",
         "What Go does without Notify: `sigwhy lab run go-init`",
     ],
-    functions: &["sig_handler_ignored", "do_notify_parent", "wait_consider_task"],
+    functions: &[
+        "sig_handler_ignored",
+        "do_notify_parent",
+        "wait_consider_task",
+    ],
     also: mask(SIGCHLD) | mask(SIGURG),
 };

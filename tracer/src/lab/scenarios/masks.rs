@@ -68,7 +68,7 @@ pub const SCENARIO: Scenario = Scenario {
         took("dumb-init", SIGTERM),
         handled("dumb-init", SIGTERM, 0),
     ],
-    lesson: "Bit N-1 of a mask is signal N: 10002 is SIGINT and SIGCHLD, 4000 is SIGTERM. While a \
+    lesson: "Count the bits from the right, beginning with 1: 4000 is bit 15, SIGTERM. While a \
              process sleeps in sigtimedwait, the kernel takes what it waits for out of SigBlk and \
              keeps it in real_blocked, which /proc does not show. /proc/PID/syscall names that \
              system call (128 on x86-64), and so does sigwhy ps.",

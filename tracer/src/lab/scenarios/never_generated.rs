@@ -18,25 +18,25 @@ pub const SCENARIO: Scenario = Scenario {
         "kill(-1) leaves out PID 1 and the caller.",
         "Signal 0 says of a zombie that it is there.",
     ],
-    prediction: "nobody has another user's rights: its SIGTERM for worker fails with EPERM. A \
-                 process of another container cannot name worker: ESRCH. Then the shell, inside, \
-                 calls kill(-1, SIGTERM): worker and nobody die, PID 1 and the shell are left out. \
-                 Signal 0 finds the dead worker there, until it is reaped: ESRCH.",
+    prediction: "guest runs as another user: its SIGTERM for worker fails with EPERM. A process \
+                 of another container has no number for worker: ESRCH. Then the shell, inside, calls \
+                 kill(-1, SIGTERM): worker and guest die, PID 1 and the shell are left out. Signal 0 \
+                 finds the dead worker there, until it is reaped: ESRCH.",
     setup: &[
         host("host-shell"),
         init("init", "host-shell"),
         child("shell", "init"),
         child("worker", "init"),
-        child("nobody", "init"),
+        child("guest", "init"),
         Step::SetUid {
-            who: "nobody",
+            who: "guest",
             uid: 65534,
         },
         init("neighbour", "host-shell"),
     ],
     steps: &[
-        probe("nobody", "worker", libc::EPERM),
-        refused("nobody", "worker", SIGTERM, libc::EPERM),
+        probe("guest", "worker", libc::EPERM),
+        refused("guest", "worker", SIGTERM, libc::EPERM),
         refused("neighbour", "worker", SIGTERM, libc::ESRCH),
         probe("shell", "worker", 0),
         Step::KillAll {
@@ -44,16 +44,16 @@ pub const SCENARIO: Scenario = Scenario {
             signal: SIGTERM,
         },
         die("worker"),
-        die("nobody"),
+        die("guest"),
         probe("shell", "worker", 0),
         reap("init", "worker"),
         probe("shell", "worker", libc::ESRCH),
     ],
     expected: &[
         from_inside("shell", "worker", SIGTERM, TERMINATED),
-        from_inside("shell", "nobody", SIGTERM, TERMINATED),
+        from_inside("shell", "guest", SIGTERM, TERMINATED),
         killed_by("worker", SIGTERM),
-        killed_by("nobody", SIGTERM),
+        killed_by("guest", SIGTERM),
         lives("init"),
         lives("shell"),
     ],

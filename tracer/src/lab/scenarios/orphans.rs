@@ -62,6 +62,10 @@ pub const SCENARIO: Scenario = Scenario {
         "The parent is outside of the container: `sigwhy lab run docker-exec`",
         "Why the SIGCHLD is dropped, and not only for PID 1: `sigwhy explain --signal CHLD`",
     ],
-    functions: &["forget_original_parent", "find_new_reaper", "do_notify_parent"],
+    functions: &[
+        "forget_original_parent",
+        "find_new_reaper",
+        "do_notify_parent",
+    ],
     also: mask(SIGCHLD),
 };

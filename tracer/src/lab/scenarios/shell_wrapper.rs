@@ -65,6 +65,10 @@ pub const SCENARIO: Scenario = Scenario {
         "dash: `unshare -pf --mount-proc dash -c 'cat /proc/1/comm'`",
         "A shell with a trap instead: `sigwhy lab run trap-deferred`",
     ],
-    functions: &["sig_task_ignored", "complete_signal", "zap_pid_ns_processes"],
+    functions: &[
+        "sig_task_ignored",
+        "complete_signal",
+        "zap_pid_ns_processes",
+    ],
     also: 0,
 };

@@ -178,9 +178,10 @@ pub const fn of_child(child: Actor, to: Actor, decision: Decision) -> Expect {
     sent(From::Child(child), to, signal, decision, false)
 }
 
-/// A fault of its own.
-pub const fn fault(to: Actor, signal: u32, decision: Decision) -> Expect {
-    sent(From::Kernel, to, signal, decision, false)
+/// A fault of its own. It is forced where the processor gave no reason, so that
+/// its `si_code` is SI_KERNEL.
+pub const fn fault(to: Actor, signal: u32, decision: Decision, forced: bool) -> Expect {
+    sent(From::Kernel, to, signal, decision, forced)
 }
 
 /// The signal leaves the queue.

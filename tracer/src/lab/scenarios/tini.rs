@@ -24,7 +24,7 @@ pub const SCENARIO: Scenario = Scenario {
         ignore("tini", SIGTTIN),
         ignore("tini", SIGTTOU),
         child("app", "tini"),
-        child("worker", "app"),
+        member("worker", "app"),
         handle("worker", SIGTERM),
         sigwait("tini", TINI_WAITS_FOR),
     ],

@@ -74,6 +74,10 @@ pub const SCENARIO: Scenario = Scenario {
         "Without -g: `sigwhy lab run tini`",
         "Without any init: `sigwhy lab run docker-stop`",
     ],
-    functions: &["kill_something_info", "__kill_pgrp_info", "zap_pid_ns_processes"],
+    functions: &[
+        "kill_something_info",
+        "__kill_pgrp_info",
+        "zap_pid_ns_processes",
+    ],
     also: 0,
 };
