@@ -8,7 +8,7 @@ use crate::lab::scenario::Scenario;
 pub const SCENARIO: Scenario = Scenario {
     name: "blocked-init",
     title: "a container's PID 1 that blocks SIGTERM and has no handler",
-    summary: "a blocked SIGTERM is kept, and vanishes when it is unblocked",
+    summary: "a blocked SIGTERM is kept, and vanishes when unblocked",
     see: &[
         "The first SIGTERM is queued, not dropped; the second merges with it.",
         "Unblocked, it leaves the queue and is dropped there.",

@@ -8,7 +8,7 @@ use crate::lab::scenario::Scenario;
 pub const SCENARIO: Scenario = Scenario {
     name: "c-init",
     title: "a C program with no handlers: as PID 1, and as its own child",
-    summary: "the same program with SigCgt 0 lives as PID 1, dies as PID 2",
+    summary: "one program with SigCgt 0: lives as PID 1, dies as PID 2",
     see: &[
         "Both have SigCgt 0.",
         "What ends the child at once does nothing to PID 1.",

@@ -12,7 +12,7 @@ const CODE: u8 = 3;
 pub const SCENARIO: Scenario = Scenario {
     name: "catatonit",
     title: "catatonit reads SIGTERM from a signalfd and passes it on",
-    summary: "a signalfd reads what is blocked; the exit code is passed on",
+    summary: "a signalfd reads SIGTERM, and the exit code is passed on",
     see: &[
         "SigBlk is nearly full: what is read from a signalfd is blocked.",
         "The exit code of app is that of the container.",

@@ -10,7 +10,7 @@ const INIT: Actor = "entry.sh";
 pub const SCENARIO: Scenario = Scenario {
     name: "docker-stop",
     title: "docker stop, where PID 1 handles nothing but its children do",
-    summary: "SIGTERM is dropped, then SIGKILL ends PID 1 and all workers",
+    summary: "SIGTERM is dropped, SIGKILL ends PID 1 and its workers",
     see: &[
         "The grace period passes, and nobody knows that it does.",
         "Three SIGTERM handlers, and none of them runs.",

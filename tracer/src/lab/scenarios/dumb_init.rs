@@ -11,7 +11,7 @@ const INIT: Actor = "dumb-init";
 pub const SCENARIO: Scenario = Scenario {
     name: "dumb-init",
     title: "dumb-init signals the group of its child, twice",
-    summary: "dumb-init: a session for the child, and a last SIGTERM",
+    summary: "a session for the child, and a SIGTERM for who is left",
     see: &[
         "app leads a session and a group of its own; worker is in it.",
         "worker's handler runs twice.",

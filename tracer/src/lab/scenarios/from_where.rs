@@ -8,7 +8,7 @@ use crate::lab::scenario::Scenario;
 pub const SCENARIO: Scenario = Scenario {
     name: "from-where",
     title: "SIGTERM, SIGSTOP and SIGKILL for a PID 1, from four places",
-    summary: "inside, the namespace around it, beside it, the host",
+    summary: "from inside, from around, from beside, from the host",
     see: &[
         "`force` is no from inside, yes from both namespaces around it.",
         "It helps SIGSTOP and SIGKILL, and never SIGTERM.",

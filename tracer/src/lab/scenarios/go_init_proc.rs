@@ -14,7 +14,7 @@ const PANIC: u8 = 2;
 pub const SCENARIO: Scenario = Scenario {
     name: "go-init-proc",
     title: "an init of one's own in Go, which forwards every signal",
-    summary: "forwarding everything: SIGURG, SIGCHLD, and a lost exit code",
+    summary: "forwarding SIGURG and SIGCHLD, and a lost exit code",
     see: &[
         "SIGURG, which Go's runtime sends to itself, is forwarded.",
         "So is SIGCHLD: app is told of a child that it never had.",

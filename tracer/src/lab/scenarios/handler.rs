@@ -8,7 +8,7 @@ use crate::lab::scenario::Scenario;
 pub const SCENARIO: Scenario = Scenario {
     name: "handler",
     title: "a container's PID 1 that handles SIGTERM",
-    summary: "one SIGTERM handler in PID 1, and a stop takes milliseconds",
+    summary: "one SIGTERM handler in PID 1: a stop takes milliseconds",
     see: &[
         "SigCgt has bit 15: 4000 in hexadecimal.",
         "The same SIGTERM that was dropped before is queued, then handled.",

@@ -8,7 +8,7 @@ use crate::lab::scenario::Scenario;
 pub const SCENARIO: Scenario = Scenario {
     name: "kill-init",
     title: "kill 1 and kill -9 1, inside a container",
-    summary: "inside a container, neither kill 1 nor kill -9 1 ends PID 1",
+    summary: "inside, neither kill 1 nor kill -9 1 ends PID 1",
     see: &[
         "kill(2) succeeds twice, and nothing happens.",
         "Even SIGKILL is dropped: `force` is no.",

@@ -8,7 +8,7 @@ use crate::lab::scenario::Scenario;
 pub const SCENARIO: Scenario = Scenario {
     name: "kill-init-from-host",
     title: "SIGTERM and SIGKILL for a container's PID 1, from the host",
-    summary: "from the host, SIGTERM is dropped too, but SIGKILL ends PID 1",
+    summary: "from the host SIGTERM is dropped too, SIGKILL is not",
     see: &[
         "SIGTERM from root on the host is dropped as well, though it is forced.",
         "SIGKILL ends PID 1, and with it the PID namespace.",

@@ -9,7 +9,7 @@ use crate::lab::scenario::Scenario;
 pub const SCENARIO: Scenario = Scenario {
     name: "tini",
     title: "tini passes SIGTERM to its child, and to nobody else",
-    summary: "tini: the child hears of the stop, the grandchild does not",
+    summary: "the child hears of the stop, the grandchild does not",
     see: &[
         "tini takes SIGTERM in sigwait and sends one of its own to app.",
         "worker becomes tini's child, and dies with it, unheard.",

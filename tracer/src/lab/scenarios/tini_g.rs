@@ -9,7 +9,7 @@ use crate::lab::scenario::{Scenario, Step};
 pub const SCENARIO: Scenario = Scenario {
     name: "tini-g",
     title: "tini -g signals the process group, and setsid leaves it",
-    summary: "tini -g: the group hears; who called setsid does not",
+    summary: "the group hears; who called setsid does not",
     see: &[
         "kill(-PGID): one call, two processes.",
         "daemon called setsid() and is in no group that anybody signals.",
