@@ -74,7 +74,7 @@ fn explained_means_every_test_in_words() {
     let told = stdout.split_whitespace().collect::<Vec<_>>().join(" ");
     for words in [
         "no Is the process dying already? prepare_signal(): signal->flags & SIGNAL_GROUP_EXIT",
-        "yes Is the target an init (SIGNAL_UNKILLABLE, 0x40) without a handler for it?",
+        "yes Does the protection of an init (SIGNAL_UNKILLABLE, 0x40) apply?",
         "here: signal->flags = 0x40, handler: SIG_DFL, force: false",
         "decided by sig_task_ignored/unkillable; not forced",
     ] {
