@@ -78,7 +78,7 @@ const QUESTIONS: &[(&str, &str, &str)] = &[
     (
         "sig_ignored",
         "t->ptrace",
-        "Is the process traced? Then its tracer sees the signal first (not SIGKILL).",
+        "Is the process traced, and is this not SIGKILL? Then its tracer sees it first.",
     ),
     (
         "sig_task_ignored",
@@ -88,13 +88,13 @@ const QUESTIONS: &[(&str, &str, &str)] = &[
     (
         "sig_task_ignored",
         "signal->flags & SIGNAL_UNKILLABLE",
-        "Is the target an init (SIGNAL_UNKILLABLE, 0x40) without a handler for it? Then only a \
-         forced SIGKILL or SIGSTOP gets past here.",
+        "Does the protection of an init (SIGNAL_UNKILLABLE, 0x40) apply? It does where there is no \
+         handler; only a forced SIGKILL or SIGSTOP gets around it.",
     ),
     (
         "sig_task_ignored",
         "t->flags & PF_KTHREAD",
-        "Is it a kernel thread that takes this from the kernel only?",
+        "Is it a kernel thread that takes this from the kernel only, and is it not forced?",
     ),
     (
         "sig_handler_ignored",
@@ -114,7 +114,7 @@ const QUESTIONS: &[(&str, &str, &str)] = &[
     (
         "__send_signal_locked",
         "!q && !is_si_special(info)",
-        "Is the queue full for a real-time signal? Then the sender gets EAGAIN.",
+        "Is the queue full for a real-time signal from sigqueue()? Then that gets EAGAIN.",
     ),
     (
         "__send_signal_locked",
@@ -165,8 +165,8 @@ const QUESTIONS: &[(&str, &str, &str)] = &[
     (
         "get_signal",
         "signal->flags & SIGNAL_UNKILLABLE",
-        "Is the process an init (SIGNAL_UNKILLABLE, 0x40)? Then only SIGKILL and SIGSTOP get past \
-         here.",
+        "Does the protection of an init (SIGNAL_UNKILLABLE, 0x40) apply? Only SIGKILL and SIGSTOP \
+         get around it.",
     ),
     (
         "get_signal",

@@ -40,6 +40,7 @@ const NOTHING: &str = "no such event";
 /// was nothing else.
 pub fn check(scenario: &Scenario, cast: &Cast, records: &[Record], seen: &[Seen]) -> Vec<Check> {
     let mut taken = vec![false; records.len()];
+    let seen = &witness::completed(seen, cast, records);
     let mut checks: Vec<Check> = scenario
         .expected
         .iter()

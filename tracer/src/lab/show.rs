@@ -57,6 +57,8 @@ pub struct Show<W> {
     /// The sink of `live`, and what it writes.
     text: Text<Shared>,
     written: Shared,
+    /// The last line is an empty one.
+    is_apart: bool,
 }
 
 /// Memory that the sink writes and we read.
@@ -95,6 +97,7 @@ impl<W: Write> Show<W> {
             paint: Paint(options.color),
             options: options.clone(),
             written,
+            is_apart: false,
         }
     }
 
@@ -119,9 +122,12 @@ impl<W: Write> Show<W> {
     /// Those of the writer.
     pub fn scene(&mut self, scene: &Scene<'_>) -> io::Result<()> {
         match scene {
+            Scene::Record(record) if !is_shown(record) => return Ok(()),
+            _ => self.is_apart = false,
+        }
+        match scene {
             Scene::Step(told) => self.told(told)?,
-            Scene::Record(record) if is_shown(record) => self.record(record)?,
-            Scene::Record(_) => return Ok(()),
+            Scene::Record(record) => self.record(record)?,
             Scene::Pause => {
                 let text = self.paint.faint("-- Enter: the next step --");
                 let end = if self.options.echo { " " } else { "\n" };
@@ -161,7 +167,7 @@ impl<W: Write> Show<W> {
             self.hanging(&text)?;
         }
         if self.options.explain {
-            self.path(&answer.path, &answer.rule, Some(answer.forced))?;
+            self.path(&answer.path, answer.rule, Some(answer.forced))?;
         }
         Ok(())
     }
@@ -198,6 +204,7 @@ impl<W: Write> Show<W> {
         let mut text = String::new();
         path::explained(&mut text, path, self.options.columns, HANGING, self.paint);
         let decided = self.paint.bold(&path::decided(rule, forced));
+        self.is_apart = true;
         writeln!(self.out, "{text}{HANGING}{decided}\n")
     }
 
@@ -208,7 +215,9 @@ impl<W: Write> Show<W> {
     pub fn verdict(&mut self, report: &Report) -> io::Result<()> {
         let green = AnsiColor::Green.on_default().bold();
         let red = AnsiColor::Red.on_default().bold();
-        writeln!(self.out)?;
+        if !self.is_apart {
+            writeln!(self.out)?;
+        }
         let result = if report.held() {
             self.paint.style(green, "the prediction held")
         } else {

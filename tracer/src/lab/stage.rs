@@ -194,7 +194,10 @@ impl Stage<'_> {
         if self.shown
             && let Some(text) = step.words(self.grace)
         {
-            self.backstage.await_cue()?;
+            // What comes of the step before needs no cue of its own.
+            if !matches!(step, Step::Awaken { .. }) {
+                self.backstage.await_cue()?;
+            }
             if !step.tells_itself() {
                 self.tell(text);
             }

@@ -1,7 +1,44 @@
 //! Holds what the processes themselves had to say to what was predicted.
 
 use crate::decide::names;
+use crate::lab::arena::Status;
+use crate::lab::cast::Cast;
 use crate::lab::scenario::{Expect, Seen, fared, state_words};
+use crate::record::{Exit, Record};
+
+/// What was seen, with the ends that nobody saw: those whose parents died with
+/// them are told by the tracer alone.
+pub fn completed(seen: &[Seen], cast: &Cast, records: &[Record]) -> Vec<Seen> {
+    let end = |who: &str| {
+        let exits = records.iter().filter_map(|record| match record {
+            Record::Exit(r) if cast.name(&r.process) == Some(who) => Some(status(r)),
+            _ => None,
+        });
+        exits.last()
+    };
+    let complete = |seen: &Seen| match seen {
+        Seen::Fate { who, status } => Seen::Fate {
+            who,
+            status: match status {
+                Status::Gone => end(who).unwrap_or(Status::Gone),
+                status => *status,
+            },
+        },
+        seen => seen.clone(),
+    };
+    seen.iter().map(complete).collect()
+}
+
+fn status(exit: &Exit) -> Status {
+    let number = |number: u32| i32::try_from(number).unwrap_or(i32::MAX);
+    match &exit.signal {
+        Some(signal) => Status::Signaled {
+            signal: number(signal.number),
+            core: exit.core_dumped,
+        },
+        None => Status::Exited(number(exit.exit_code.unwrap_or(0))),
+    }
+}
 
 /// Whether an expectation, by its place among all of them, was seen to be so;
 /// else what was seen instead.
@@ -177,6 +214,42 @@ mod tests {
         let both = [masks(0), masks(0x10002)];
         assert_eq!(witnessed(&both, 0, &seen), Ok(()));
         assert_eq!(witnessed(&both, 1, &seen), Ok(()));
+    }
+
+    #[test]
+    fn an_end_that_nobody_saw_is_told_by_the_tracer() {
+        let process = crate::lab::fixtures::process("worker", 2);
+        let cast = crate::lab::fixtures::cast(&[("worker", 2)]);
+        let exit = |process| {
+            Record::Exit(Box::new(Exit {
+                when: crate::lab::fixtures::when(0),
+                process,
+                exit_code: None,
+                signal: Some(crate::record::SignalName {
+                    number: 9,
+                    name: "SIGKILL".into(),
+                }),
+                core_dumped: false,
+                is_init: false,
+                container: None,
+            }))
+        };
+        let gone = [Seen::Fate {
+            who: "worker",
+            status: Status::Gone,
+        }];
+        let killed = [Expect::Fate {
+            who: "worker",
+            fate: crate::lab::scenario::Fate::KilledBy(9),
+        }];
+        let seen = completed(&gone, &cast, &[exit(process)]);
+        assert_eq!(witnessed(&killed, 0, &seen), Ok(()));
+        let other = exit(crate::lab::fixtures::process("other", 3));
+        let seen = completed(&gone, &cast, &[other]);
+        assert_eq!(
+            witnessed(&killed, 0, &seen),
+            Err("it is gone, and nobody saw how".into())
+        );
     }
 
     #[test]

@@ -8,26 +8,23 @@ use crate::output::escape::terminal;
 use crate::output::wrap::wrap;
 use crate::record::PathStep;
 
-/// Appends the tests, three lines each: what is asked, the kernel's test, this
-/// event's values.
+/// Appends the tests, three lines each: the answer and what is asked, the
+/// kernel's test, this event's values.
 pub fn explained(out: &mut String, path: &[PathStep], columns: usize, indent: &str, paint: Paint) {
-    let deeper = format!("{indent}    ");
-    let deepest = format!("{indent}        ");
+    // As wide as `yes` and its gap.
+    let below = format!("{indent}     ");
+    let further = format!("{below}  ");
     for step in path {
         let answer = paint.bold(yes(step.holds));
-        let first = match question(&step.function, &step.test) {
-            Some(question) => format!("{question} {answer}"),
-            None => answer,
-        };
-        push(out, &wrap(&first, columns, indent, &format!("{indent}  ")));
+        let gap = if step.holds { "  " } else { "   " };
+        let question = question(&step.function, &step.test).unwrap_or_default();
+        let first = format!("{indent}{answer}{gap}");
+        push(out, &wrap(question, columns, &first, &below));
         let test = format!("{}(): {}", terminal(&step.function), terminal(&step.test));
-        push(out, &paint.faint(&wrap(&test, columns, &deeper, &deepest)));
+        push(out, &paint.faint(&wrap(&test, columns, &below, &further)));
         if !step.values.is_empty() {
             let values = format!("here: {}", terminal(&step.values));
-            push(
-                out,
-                &paint.faint(&wrap(&values, columns, &deeper, &deepest)),
-            );
+            push(out, &paint.faint(&wrap(&values, columns, &below, &further)));
         }
     }
 }
@@ -76,10 +73,10 @@ mod tests {
         explained(&mut out, &path, 80, "  ", Paint(false));
         assert_eq!(
             out,
-            "  Has the process set it to be ignored? yes\n      \
-             sig_handler_ignored(): handler == SIG_IGN\n      \
+            "  yes  Has the process set it to be ignored?\n       \
+             sig_handler_ignored(): handler == SIG_IGN\n       \
              here: handler: SIG_IGN\n  \
-             no\n      \
+             no\n       \
              get_signal(): unheard of\n"
         );
     }
