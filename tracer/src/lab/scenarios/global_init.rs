@@ -62,7 +62,7 @@ pub const SCENARIO: Scenario = Scenario {
     lesson: "is_global_init() comes first in sig_task_ignored(), before force is looked at: SIGKILL \
              and SIGSTOP never reach the machine's init, whoever sends them. systemd reads SIGTERM \
              by choice, and re-executes itself. If that process ends, the kernel panics: \
-             Attempted to kill init!",
+             \"Attempted to kill init!\".",
     article: Some(
         "Often written: PID 1 never receives SIGKILL. In truth: that holds for one process, the \
          machine's init. A container's PID 1 is only an init to those inside.",

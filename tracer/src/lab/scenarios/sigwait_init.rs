@@ -7,7 +7,7 @@ use crate::lab::scenario::{Scenario, Step};
 
 pub const SCENARIO: Scenario = Scenario {
     name: "sigwait-init",
-    title: "a container's PID 1 that waits for SIGTERM in sigwait, as tini does",
+    title: "PID 1 waits for SIGTERM in sigwait, as tini does",
     summary: "sigwait in PID 1 takes SIGTERM without any handler",
     see: &[
         "No handler, and still the SIGTERM is queued.",
