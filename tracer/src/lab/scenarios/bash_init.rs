@@ -14,10 +14,10 @@ pub const SCENARIO: Scenario = Scenario {
         "Three bits decide: SigCgt has 2 and 17, SigIgn has 3, and nobody has 15.",
         "Four signals, three different answers, and bash lives on.",
     ],
-    prediction: "bash here is played by a process with the very masks of a bash that runs a script \
-                 and waits for a command: handlers for SIGINT and SIGCHLD only. From inside come \
-                 SIGTERM and SIGKILL (no handler: dropped), SIGQUIT (set to be ignored: dropped for \
-                 that) and SIGINT: handled, and bash lives on.",
+    prediction: "bash, played by an actor with its masks, is PID 1, runs a script and waits for a \
+                 command: it has handlers for SIGINT and SIGCHLD only. From inside come SIGTERM and \
+                 SIGKILL (no handler: dropped), SIGQUIT (set to be ignored: dropped for that) and \
+                 SIGINT: handled, and bash lives on.",
     setup: &[
         host("host-shell"),
         init("bash", "host-shell"),

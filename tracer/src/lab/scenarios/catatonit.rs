@@ -17,10 +17,10 @@ pub const SCENARIO: Scenario = Scenario {
         "SigBlk is nearly full: what is read from a signalfd is blocked.",
         "The exit code of app is that of the container.",
     ],
-    prediction: "catatonit is PID 1; it blocks nearly everything and reads it from a signalfd. SIGTERM \
-                 from the host is queued, since it is blocked, and read: nothing is delivered. \
-                 catatonit sends SIGTERM to app, whose handler runs; app exits with 3, and so does \
-                 catatonit. Nobody is killed.",
+    prediction: "catatonit, played by an actor, is PID 1; it blocks nearly everything and reads it \
+                 from a signalfd. SIGTERM from the host is queued, since it is blocked, and read: \
+                 nothing is delivered. catatonit sends SIGTERM to app, whose handler runs; app \
+                 exits with 3, and so does catatonit. Nobody is killed.",
     setup: &[
         host("host-shell"),
         init("catatonit", "host-shell"),

@@ -16,10 +16,11 @@ pub const SCENARIO: Scenario = Scenario {
         "app leads a session and a group of its own; worker is in it.",
         "worker's handler runs twice.",
     ],
-    prediction: "dumb-init is PID 1. It gave app a session of its own, and worker, whose SIGTERM \
-                 handler is slow, is in the group of app. SIGTERM from the host: sigwait takes it, \
-                 and dumb-init sends it to the group. app dies of it. dumb-init reaps app, sends \
-                 SIGTERM to what is left of the group, and exits: worker, at work still, is killed.",
+    prediction: "dumb-init, played by an actor, is PID 1. It gave app a session of its own; worker, \
+                 whose SIGTERM handler is slow, is in the group of app. On SIGTERM from the host \
+                 dumb-init sends SIGTERM to that group, and app dies of it. dumb-init reaps app, \
+                 sends SIGTERM to who is left in the group, and exits: worker, at work still, is \
+                 killed.",
     setup: &[
         host("host-shell"),
         init(INIT, "host-shell"),

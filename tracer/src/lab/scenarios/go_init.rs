@@ -20,10 +20,11 @@ pub const SCENARIO: Scenario = Scenario {
         "go-init sends SIGTERM to itself, and the kernel drops it.",
         "The exit code is 2.",
     ],
-    prediction: "go-init is PID 1; Go's runtime has set handlers for nearly all signals. SIGKILL from \
-                 inside is dropped. SIGTERM is handled: the runtime raises it again, to die of it, \
-                 but its handler is still set. Then it restores the default and raises it once \
-                 more: dropped, for it is PID 1. At last it calls exit(2).",
+    prediction: "go-init is PID 1, played by an actor that does what Go's runtime does: handlers \
+                 for nearly all signals. SIGKILL from inside is dropped. SIGTERM is handled: the \
+                 runtime raises it again to die of it, and its own handler runs again. It restores \
+                 the default and raises it once more: dropped, for it is PID 1. At last it calls \
+                 exit(2).",
     setup: &[
         host("host-shell"),
         init(GO, "host-shell"),

@@ -20,10 +20,11 @@ pub const SCENARIO: Scenario = Scenario {
         "So is SIGCHLD: app is told of a child that it never had.",
         "app died of SIGTERM, and the container's exit code is 2.",
     ],
-    prediction: "init-proc is PID 1 and forwards all it gets to app. A SIGURG of its own runtime: \
-                 nothing to app. An orphan ends: init-proc reaps it and forwards SIGCHLD, and app's \
-                 handler runs for nothing. SIGTERM: app dies of it, and wait4(-1) reaps it. Nobody \
-                 is left to wait for, which is an error (ECHILD): init-proc panics, exit code 2.",
+    prediction: "init-proc, played by an actor, is PID 1 and forwards all it gets to app. A SIGURG \
+                 of its own runtime: nothing to app. An orphan ends: init-proc reaps it and \
+                 forwards SIGCHLD, and app's handler runs for nothing. SIGTERM: app dies, wait4(-1) \
+                 reaps it, and then there is nobody to wait for (ECHILD): init-proc panics, exit \
+                 code 2.",
     setup: &[
         host("host-shell"),
         init(INIT, "host-shell"),
@@ -77,7 +78,7 @@ pub const SCENARIO: Scenario = Scenario {
     article: Some(
         "Often written: register for all signals and kill() them through to the child. In truth: \
          Go has sent itself SIGURG since 1.14 to preempt goroutines, SIGCHLD is about the init's \
-         own children, and in one such init the child's number is -1 until it is started: kill(-1).",
+         own children, and in one published init the child's number is -1 until it is started: kill(-1), everybody.",
     ),
     exercises: &[
         "Why SIGURG does nothing to app: `sigwhy explain --signal URG`",

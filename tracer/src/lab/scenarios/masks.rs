@@ -15,10 +15,11 @@ pub const SCENARIO: Scenario = Scenario {
         "Only one of the two drops it.",
         "dumb-init catches SIGTERM, and its handler does not run.",
     ],
-    prediction: "Five containers, whose inits have the masks of a bash script, a C program, a Go \
-                 program, tini and dumb-init. The host sends SIGTERM to c-init: dropped. To tini, of \
-                 whose SIGTERM the masks say as little: queued, for tini waits for it in sigwait. To \
-                 dumb-init, which has a handler for it: sigwait takes it, the handler never runs.",
+    prediction: "Five containers, whose inits are actors with the masks of a bash script, a C \
+                 program, a Go program, tini and dumb-init. The host sends SIGTERM to c-init: \
+                 dropped. To tini, of whose SIGTERM the masks say as little: queued, for it waits \
+                 in sigwait. To dumb-init, which has a handler: sigwait takes it, and the handler \
+                 never runs.",
     setup: &[
         host("host-shell"),
         init("bash", "host-shell"),
@@ -70,8 +71,8 @@ pub const SCENARIO: Scenario = Scenario {
     ],
     lesson: "Count the bits from the right, beginning with 1: 4000 is bit 15, SIGTERM. While a \
              process sleeps in sigtimedwait, the kernel takes what it waits for out of SigBlk and \
-             keeps it in real_blocked, which /proc does not show. /proc/PID/syscall names that \
-             system call (128 on x86-64), and so does sigwhy ps.",
+             keeps it in real_blocked, which /proc does not show. /proc/PID/syscall shows that \
+             it sleeps there (128 on x86-64), and sigwhy ps says: awaited.",
     article: Some(
         "Often written: look whether bit 15 is in SigCgt; if not, PID 1 cannot be stopped. In \
          truth: tini has SigCgt 0 and SigBlk 0 and stops at once. And a bit that is set says \

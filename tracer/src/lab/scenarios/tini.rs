@@ -14,10 +14,10 @@ pub const SCENARIO: Scenario = Scenario {
         "tini takes SIGTERM in sigwait and sends one of its own to app.",
         "worker becomes tini's child, and dies with it, unheard.",
     ],
-    prediction: "tini is PID 1, app its child, and worker the child of app, with a SIGTERM handler. \
-                 The host sends tini SIGTERM: sigwait takes it, and tini sends SIGTERM to app, which \
-                 dies of it. tini reaps app and exits with 143, as app ended. worker has heard of \
-                 nothing, and is killed by the end of the namespace.",
+    prediction: "tini, played by an actor, is PID 1, app its child, and worker the child of app, \
+                 with a SIGTERM handler. The host sends tini SIGTERM: sigwait takes it, and tini \
+                 sends SIGTERM to app, which dies of it. tini reaps app and exits with 143, as app \
+                 ended. worker has heard of nothing, and is killed by the end of the namespace.",
     setup: &[
         host("host-shell"),
         init("tini", "host-shell"),

@@ -14,10 +14,10 @@ pub const SCENARIO: Scenario = Scenario {
         "kill(-PGID): one call, two processes.",
         "daemon called setsid() and is in no group that anybody signals.",
     ],
-    prediction: "tini -g is PID 1, app its child in a process group of its own. worker is in that \
-                 group; daemon was, until it called setsid(). SIGTERM from the host makes tini call \
-                 kill(-PGID): app dies of it, and worker's handler runs. daemon has a handler too, \
-                 hears nothing, and is killed when tini exits.",
+    prediction: "tini -g, played by an actor, is PID 1, app its child in a process group of its \
+                 own. worker is in that group; daemon was, until it called setsid(). SIGTERM from \
+                 the host makes tini call kill(-PGID): app dies of it, and worker's handler runs. \
+                 daemon has a handler too, hears nothing, and is killed when tini exits.",
     setup: &[
         host("host-shell"),
         init("tini", "host-shell"),

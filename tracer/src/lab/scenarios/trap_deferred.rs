@@ -13,10 +13,10 @@ pub const SCENARIO: Scenario = Scenario {
         "Both get HANDLED: the kernel has done its part.",
         "One shell exits at once. The other goes on waiting for its sleep.",
     ],
-    prediction: "Two scripts with trap 'exit 0' TERM, each PID 1 of a container. bash-wait runs its \
-                 sleep with & and waits: on SIGTERM its handler runs, the trap with it, exit 0. bash \
-                 runs sleep in the foreground: the handler runs just as soon, but only notes the \
-                 signal. The grace period passes, and SIGKILL ends both bash and sleep.",
+    prediction: "Two scripts, played by actors, have trap 'exit 0' TERM and are PID 1. bash-wait \
+                 runs its sleep with & and waits: on SIGTERM its handler runs, the trap with it, \
+                 exit 0. bash runs sleep in the foreground: its handler runs just as soon, but only \
+                 notes the signal. The grace period passes, and SIGKILL ends both bash and sleep.",
     setup: &[
         host("host-shell"),
         init("bash-wait", "host-shell"),
@@ -69,8 +69,8 @@ pub const SCENARIO: Scenario = Scenario {
     ),
     exercises: &[
         "Less patience: `sigwhy lab run trap-deferred --grace 0`",
-        "A real bash that is late: `bash -c 'trap \"echo trap; exit\" TERM; (sleep 1; kill $$) & sleep 3; echo not here'`",
-        "And one in time: `bash -c 'trap \"echo trap; exit\" TERM; (sleep 1; kill $$) & sleep 3 & wait; echo not here'`",
+        "A real bash that is late: `time bash -c 'trap \"echo trap; exit\" TERM; (sleep 1; kill $$) & sleep 3; echo not here'`",
+        "And one in time: `time bash -c 'trap \"echo trap; exit\" TERM; (sleep 1; kill $$) & sleep 3 & wait; echo not here'`",
     ],
     functions: &["sig_handler_ignored", "get_signal", "zap_pid_ns_processes"],
     also: 0,
