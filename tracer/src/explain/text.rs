@@ -5,12 +5,11 @@
 use std::io::{self, Write};
 
 use super::{Answer, page::Page, table::Block};
-use crate::decide::{Outcome, Reason};
+use crate::decide::{Outcome, Reason, names};
 use crate::output::{
-    text::Paint,
+    text::{Paint, path},
     wrap::{width, wrap},
 };
-use crate::record::PathStep;
 
 const COLUMNS: usize = 80;
 
@@ -44,19 +43,11 @@ pub fn answer(out: &mut impl Write, answer: &Answer, paint: Paint) -> io::Result
     }
     writeln!(out)?;
     writeln!(out, "The kernel's tests, in order:")?;
-    for step in &answer.path {
-        self::step(out, step, paint)?;
-    }
-    let forced = if answer.forced {
-        "forced"
-    } else {
-        "not forced"
-    };
-    writeln!(
-        out,
-        "  {}",
-        paint.bold(&format!("decided by {}; {forced}", answer.rule))
-    )
+    let mut path = String::new();
+    path::explained(&mut path, &answer.path, COLUMNS, "  ", paint);
+    out.write_all(path.as_bytes())?;
+    let decided = path::decided(answer.rule, Some(answer.forced));
+    writeln!(out, "  {}", paint.bold(&decided))
 }
 
 fn said(
@@ -70,21 +61,6 @@ fn said(
     writeln!(out, "{}", wrap(explanation, COLUMNS, "  ", "  "))
 }
 
-fn step(out: &mut impl Write, step: &PathStep, paint: Paint) -> io::Result<()> {
-    let test = format!("{}: {}", step.function, step.test);
-    writeln!(out, "{}", wrap(&test, COLUMNS, "  ", "      "))?;
-    let holds = if step.holds { "yes" } else { "no" };
-    let line = match step.values.as_str() {
-        "" => holds.to_owned(),
-        values => format!("{holds}: {values}"),
-    };
-    writeln!(
-        out,
-        "{}",
-        paint.faint(&wrap(&line, COLUMNS, "    -> ", "       "))
-    )
-}
-
 /// Every signal from every side.
 ///
 /// # Errors
@@ -96,7 +72,7 @@ pub fn table(out: &mut impl Write, blocks: &[Block], paint: Paint) -> io::Result
         if index > 0 {
             writeln!(out)?;
         }
-        let names = super::table::list(&block.signals);
+        let names = names::list(&block.signals);
         writeln!(out, "{}", wrap(&paint.bold(&names), COLUMNS, "", ""))?;
         let mut head = " ".repeat(ROW);
         for (from, _) in super::table::FROM {
