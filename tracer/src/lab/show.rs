@@ -335,7 +335,10 @@ impl<W: Write> Show<W> {
 fn is_shown(record: &Record) -> bool {
     match record {
         Record::Deliver(r) if r.reason != Reason::GroupExit => {
-            r.outcome == Outcome::Handled || is_news(record)
+            // One that had waited kills only now; elsewhere the line that it was sent
+            // says so.
+            let strikes = r.reason == Reason::DefaultTerminate;
+            r.outcome == Outcome::Handled || strikes || is_news(record)
         }
         _ => is_news(record),
     }

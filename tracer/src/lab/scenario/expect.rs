@@ -308,6 +308,7 @@ pub fn state_words(state: char) -> String {
     let meaning = match state {
         'R' => "running",
         'S' => "sleeping",
+        'I' => "sleeping, and no load",
         'D' => "sleeping, and not to be woken",
         'T' => "stopped",
         't' => "stopped by its tracer",

@@ -180,7 +180,7 @@ impl Step {
             }
             Self::Child { name, parent } => format!("{parent} starts {name}"),
             Self::Member { name, parent } => {
-                format!("{parent} starts {name} in its own process group")
+                format!("{parent} starts {name} in the same process group")
             }
             Self::Inject {
                 name,
@@ -230,7 +230,7 @@ impl Step {
                 signal,
                 errno,
             } => format!(
-                "{from} may not send {} to {to}: {}",
+                "{from} tries to send {} to {to}: {}",
                 name(signal),
                 errno_name(errno)
             ),

@@ -2,12 +2,38 @@
 
 use super::scenario::Scenario;
 
+mod abort_init;
+mod bash_init;
 mod blocked_init;
+mod c_init;
+mod catatonit;
+mod coalescing;
+mod docker_exec;
 mod docker_stop;
+mod dumb_init;
+mod fault_init;
+mod from_where;
+mod global_init;
+mod go_init;
+mod go_init_proc;
 mod handler;
+mod init_exits;
 mod kill_init;
 mod kill_init_from_host;
+mod masks;
+mod never_generated;
+mod orphans;
+mod programs;
+mod realtime;
+mod shell_wrapper;
+mod signal_dispositions;
 mod sigwait_init;
+mod terms;
+mod tini;
+mod tini_g;
+mod trap_deferred;
+mod unblock;
+mod zombies;
 
 /// A chapter of the course.
 #[derive(Debug)]
@@ -24,12 +50,61 @@ pub const COURSE: &[Chapter] = &[
             &kill_init::SCENARIO,
             &kill_init_from_host::SCENARIO,
             &handler::SCENARIO,
-            &docker_stop::SCENARIO,
+            &from_where::SCENARIO,
+            &global_init::SCENARIO,
         ],
     },
     Chapter {
+        title: "What a process has set",
+        scenarios: &[
+            &signal_dispositions::SCENARIO,
+            &c_init::SCENARIO,
+            &bash_init::SCENARIO,
+            &go_init::SCENARIO,
+            &masks::SCENARIO,
+        ],
+    },
+    Chapter {
+        title: "Stopping a container",
+        scenarios: &[
+            &docker_stop::SCENARIO,
+            &init_exits::SCENARIO,
+            &shell_wrapper::SCENARIO,
+            &trap_deferred::SCENARIO,
+            &docker_exec::SCENARIO,
+        ],
+    },
+    Chapter {
+        title: "Inits that pass signals on",
+        scenarios: &[
+            &tini::SCENARIO,
+            &tini_g::SCENARIO,
+            &dumb_init::SCENARIO,
+            &catatonit::SCENARIO,
+            &go_init_proc::SCENARIO,
+        ],
+    },
+    Chapter {
+        title: "Children",
+        scenarios: &[&orphans::SCENARIO, &zombies::SCENARIO],
+    },
+    Chapter {
         title: "Signals that wait",
-        scenarios: &[&blocked_init::SCENARIO, &sigwait_init::SCENARIO],
+        scenarios: &[
+            &unblock::SCENARIO,
+            &blocked_init::SCENARIO,
+            &sigwait_init::SCENARIO,
+            &coalescing::SCENARIO,
+            &realtime::SCENARIO,
+        ],
+    },
+    Chapter {
+        title: "Faults, and what never was",
+        scenarios: &[
+            &fault_init::SCENARIO,
+            &abort_init::SCENARIO,
+            &never_generated::SCENARIO,
+        ],
     },
 ];
 

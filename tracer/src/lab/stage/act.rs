@@ -66,7 +66,8 @@ impl Stage<'_> {
             }
             Step::Block { who, signal } => self.actor(who)?.block(&[number(signal)]),
             Step::Unblock { who, .. } => {
-                self.actor(who)?.block(&[])?;
+                // What was pending may end it before it can answer.
+                self.actor(who)?.post(Order::Mask { mask: 0 })?;
                 self.settle(who)
             }
             Step::Sigwait { who, signal } => self.sigwait(who, 1 << (signal - 1)),
