@@ -204,6 +204,31 @@ fn what_does_not_exist_is_bad_usage() {
     assert!(stderr.contains("kill-init"), "{stderr}");
 }
 
+#[test]
+fn docker_that_is_not_there_is_said_to_be_missing() {
+    let run = |words: &[&str]| {
+        let run = lab(words)
+            .env("PATH", "/nonexistent")
+            .output()
+            .expect("starts");
+        assert_eq!(
+            (run.status.code(), run.stdout),
+            (Some(1), vec![]),
+            "{words:?}"
+        );
+        let stderr = String::from_utf8(run.stderr).expect("UTF-8");
+        assert_eq!(stderr.lines().count(), 1, "{stderr}");
+        stderr
+    };
+    let missing = run(&["run", "docker-stop", "--docker"]);
+    assert!(
+        missing.contains("there is no `docker` in PATH"),
+        "{missing}"
+    );
+    let hasty = run(&["run", "docker-stop", "--docker", "--grace=0"]);
+    assert!(hasty.contains("--grace is at least 1"), "{hasty}");
+}
+
 /// The processes below `pid`, itself included.
 fn family(pid: u32) -> BTreeSet<u32> {
     let mut found = BTreeSet::from([pid]);

@@ -71,12 +71,9 @@ const fn scenario(
 fn performed(scenario: &Scenario) -> (Vec<Seen>, Vec<String>) {
     let begun = Instant::now();
     let backstage = Backstage::new(false);
-    let manner = Manner {
-        grace: Duration::ZERO,
-        stepwise: false,
-    };
+    let manner = Manner::default();
     let exe = Path::new(env!("CARGO_BIN_EXE_sigwhy"));
-    let performance = perform(scenario, exe, manner, &backstage).expect("it is performed");
+    let performance = perform(scenario, exe, &manner, &backstage).expect("it is performed");
     let told = backstage.take_told();
     assert!(told.iter().map(|t| t.mono_ns).is_sorted(), "{told:?}");
     // Nothing of it waits out a time limit (5 s); some machines are slow.

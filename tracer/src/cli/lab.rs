@@ -4,6 +4,7 @@
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{anyhow, bail};
@@ -12,6 +13,7 @@ use clap::{Subcommand, ValueEnum};
 
 use crate::capture::Session;
 use crate::lab::cue::Cues;
+use crate::lab::docker::{self, Docker};
 use crate::lab::play::{self, Interrupt, Manner, Scene};
 use crate::lab::scenario::Scenario;
 use crate::lab::scenarios;
@@ -88,6 +90,12 @@ pub struct Run {
     /// in words and as the kernel has it, with this signal's values. So does -v.
     #[arg(long)]
     pub explain: bool,
+
+    /// Play in real containers: Docker makes them from an empty image, with this
+    /// program mounted into it, and `docker stop` sends where a scenario stops one.
+    /// They share the host's network. What Docker does not allow is left out of `all`.
+    #[arg(long)]
+    pub docker: bool,
 
     /// The time between SIGTERM and SIGKILL in scenarios that have one, in
     /// seconds.
@@ -185,7 +193,10 @@ async fn play_all(args: &Run, verbose: bool) -> anyhow::Result<ExitCode> {
         bail!("--step is for people, and --format json is not: choose one of them");
     }
     let explain = args.explain || verbose;
-    let chosen = choose(&args.names)?;
+    let mut chosen = choose(&args.names)?;
+    if args.docker {
+        chosen = for_docker(chosen, args)?;
+    }
     // Before any process is made: whoever may not trace hears of it first.
     let (mut session, _) = Session::start(
         &play::load_options(&args.attach.forced, &chosen),
@@ -200,6 +211,7 @@ async fn play_all(args: &Run, verbose: bool) -> anyhow::Result<ExitCode> {
     let mut manner = Manner {
         grace: Duration::from_secs(args.grace),
         cues: args.step.then(|| Cues::of(stdin)).transpose()?,
+        docker: args.docker.then(Docker::new).transpose()?.map(Arc::new),
     };
     let mut refuted = Vec::new();
     for (index, scenario) in chosen.iter().copied().enumerate() {
@@ -250,6 +262,27 @@ async fn play_all(args: &Run, verbose: bool) -> anyhow::Result<ExitCode> {
         true => ExitCode::SUCCESS,
         false => ExitCode::from(REFUTED),
     })
+}
+
+/// Those that docker's containers can play.
+fn for_docker(
+    chosen: Vec<&'static Scenario>,
+    args: &Run,
+) -> anyhow::Result<Vec<&'static Scenario>> {
+    if args.grace == 0 {
+        bail!("docker stop needs time to send SIGTERM first: with --docker, --grace is at least 1");
+    }
+    let is_all = args.names.iter().any(|name| name == ALL);
+    let mut playable = Vec::new();
+    for scenario in chosen {
+        let name = scenario.name;
+        match docker::why_not(scenario) {
+            None => playable.push(scenario),
+            Some(why) if is_all => super::tell(&format!("left out of --docker: {name}: {why}")),
+            Some(why) => bail!("{name} cannot be played with --docker: {why}"),
+        }
+    }
+    Ok(playable)
 }
 
 fn choose(names: &[String]) -> anyhow::Result<Vec<&'static Scenario>> {

@@ -161,7 +161,9 @@ fn mismatches(expect: &Expect, record: &Record, cast: &Cast) -> Option<Vec<Strin
             }
             let name = cast.name(&r.sender.process);
             let is_from = match from {
-                From::Process(who) => r.sender.kind == Kind::Process && name == Some(who),
+                From::Process(who) => {
+                    r.sender.kind == Kind::Process && cast.sends_as(&r.sender.process, who)
+                }
                 From::Zap(init) => r.sender.kind == Kind::Zap && name == Some(init),
                 From::Child(who) => r.sender.kind == Kind::ChildExit && name == Some(who),
                 From::Kernel => !r.sender.kind.names_a_process(),

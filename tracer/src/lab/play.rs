@@ -14,6 +14,7 @@ use tracer_common::signals::{self, SIGCHLD, SIGURG, SIGWINCH, mask};
 
 use super::check::check;
 use super::cue::Cues;
+use super::docker::Docker;
 use super::report::Report;
 use super::scenario::Scenario;
 use super::stage::{self, Backstage, Performance, Told};
@@ -33,6 +34,9 @@ const LOOK: Duration = Duration::from_millis(5);
 
 /// How long the stage may take to end after an interruption.
 const CURTAIN: Duration = Duration::from_secs(3);
+
+/// The same where docker has containers to remove.
+const DOCKER_CURTAIN: Duration = Duration::from_secs(15);
 
 /// How long nothing may happen before the next cue is asked for: what the last
 /// step caused has been shown by then.
@@ -110,6 +114,8 @@ pub struct Manner {
     pub grace: Duration,
     /// What each step that is shown waits for, if anything.
     pub cues: Option<Cues>,
+    /// Who makes the containers; by default they are bare PID namespaces.
+    pub docker: Option<Arc<Docker>>,
 }
 
 /// Plays `scenario` with processes that run `exe`, the `sigwhy` binary, and
@@ -135,8 +141,9 @@ pub async fn play(
         let manner = stage::Manner {
             grace: manner.grace,
             stepwise: manner.cues.is_some(),
+            docker: manner.docker.clone(),
         };
-        move || stage::perform(scenario, &exe, manner, &backstage)
+        move || stage::perform(scenario, &exe, &manner, &backstage)
     });
     let mut watcher = Watcher {
         session,
@@ -162,7 +169,11 @@ pub async fn play(
             () = interrupt.recv() => {
                 backstage.cancel();
                 // Its processes end with it, or else with this process.
-                let _ = tokio::time::timeout(CURTAIN, stage).await;
+                let curtain = match manner.docker {
+                    Some(_) => DOCKER_CURTAIN,
+                    None => CURTAIN,
+                };
+                let _ = tokio::time::timeout(curtain, stage).await;
                 return Ok(None);
             }
             done = &mut stage => break done.context("the stage's thread")?.map_err(one_line)?,

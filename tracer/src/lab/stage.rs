@@ -5,18 +5,21 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 
 use super::arena::{Arena, Specimen, Status};
 use super::cast::Identity;
+use super::docker::{self, Container, Docker, Stopping};
 use super::scenario::{Actor, Expect, Scenario, Seen, Step};
 use crate::capture::boottime;
 use crate::explain::Answer;
 
 mod act;
 mod backstage;
+mod docked;
 mod numbers;
 
 pub use backstage::{Backstage, Told};
@@ -33,12 +36,14 @@ const LIFE: u64 = 30;
 const LIFE_STEPWISE: u64 = 3600;
 
 /// How a scenario is performed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct Manner {
     /// What [`Step::Grace`] takes.
     pub grace: Duration,
     /// Whether a person says when each step is done.
     pub stepwise: bool,
+    /// Who makes the containers, if not the arena itself.
+    pub docker: Option<Arc<Docker>>,
 }
 
 /// What a performance leaves: what was seen, and the processes that are still
@@ -55,6 +60,8 @@ struct Company {
     arena: Arena,
     actors: HashMap<Actor, Role>,
     inits: Vec<Specimen>,
+    /// Those of `inits` that docker made.
+    containers: HashMap<Actor, Container>,
 }
 
 /// A process on stage.
@@ -90,7 +97,7 @@ impl Drop for Company {
 pub fn perform(
     scenario: &Scenario,
     exe: &Path,
-    manner: Manner,
+    manner: &Manner,
     backstage: &Backstage,
 ) -> anyhow::Result<Performance> {
     let life = if manner.stepwise { LIFE_STEPWISE } else { LIFE } + manner.grace.as_secs();
@@ -99,13 +106,19 @@ pub fn perform(
             arena: Arena::with_life(exe, life)?,
             actors: HashMap::new(),
             inits: Vec::new(),
+            containers: HashMap::new(),
         },
         seen: Vec::new(),
-        grace: manner.grace,
+        manner,
+        stopped: manner.docker.as_ref().and(docker::stopped(scenario)),
+        stopping: None,
         life: Duration::from_secs(life),
         backstage,
         shown: false,
     };
+    if let Some((sender, _)) = stage.stopped {
+        backstage.update_cast(|cast| cast.understudy(sender));
+    }
     for (steps, shown) in [(scenario.setup, false), (scenario.steps, true)] {
         stage.shown = shown;
         for step in steps {
@@ -130,7 +143,11 @@ pub fn perform(
 struct Stage<'a> {
     company: Company,
     seen: Vec<Seen>,
-    grace: Duration,
+    manner: &'a Manner,
+    /// Whose part docker stop takes, and whom it stops.
+    stopped: Option<(Actor, Actor)>,
+    /// While it does.
+    stopping: Option<Stopping>,
     life: Duration,
     backstage: &'a Backstage,
     /// Whether what is done now is told.
@@ -192,7 +209,7 @@ impl Stage<'_> {
 
     fn step(&mut self, step: Step) -> anyhow::Result<()> {
         if self.shown
-            && let Some(text) = step.words(self.grace)
+            && let Some(text) = step.words(self.manner.grace)
         {
             // What comes of the step before needs no cue of its own.
             if !matches!(step, Step::Awaken { .. }) {

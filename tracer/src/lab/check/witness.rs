@@ -10,11 +10,10 @@ use crate::record::{Exit, Record};
 /// them are told by the tracer alone.
 pub fn completed(seen: &[Seen], cast: &Cast, records: &[Record]) -> Vec<Seen> {
     let end = |who: &str| {
-        let exits = records.iter().filter_map(|record| match record {
+        records.iter().rev().find_map(|record| match record {
             Record::Exit(r) if cast.name(&r.process) == Some(who) => Some(status(r)),
             _ => None,
-        });
-        exits.last()
+        })
     };
     let complete = |seen: &Seen| match seen {
         Seen::Fate { who, status } => Seen::Fate {

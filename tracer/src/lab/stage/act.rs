@@ -27,7 +27,10 @@ impl Stage<'_> {
                 self.enter(name, specimen, None)
             }
             Step::Init { name, parent } => {
-                let init = self.actor(parent)?.spawn_init(name)?;
+                let init = match self.manner.docker.clone() {
+                    Some(docker) => self.spawn_container(&docker, name)?,
+                    None => self.actor(parent)?.spawn_init(name)?,
+                };
                 self.company.inits.push(init.clone());
                 self.enter(name, init, Some(parent))
             }
@@ -82,6 +85,9 @@ impl Stage<'_> {
                 let signal = signal.and_then(|signal| u32::try_from(signal).ok());
                 self.seen.push(Seen::Took { who, signal });
                 Ok(())
+            }
+            Step::Kill { from, to, signal } if self.stopped == Some((from, to)) => {
+                self.docker_stop(to, signal)
             }
             Step::Kill { from, to, signal } => {
                 let pid = self.number(from, to)?;
@@ -176,7 +182,9 @@ impl Stage<'_> {
             }
             Step::Die { who } => self.actor(who)?.await_death(SOON).map(drop),
             Step::Reap { who, child } => self.reap(who, child),
-            Step::Grace => self.backstage.pause(self.grace),
+            // Docker counts by itself, and what is done next is done before it kills.
+            Step::Grace if self.stopping.is_some() => self.backstage.pause(self.manner.grace / 2),
+            Step::Grace => self.backstage.pause(self.manner.grace),
             Step::Consult { question } => self.consult(question),
         }
     }
@@ -305,7 +313,7 @@ impl Stage<'_> {
             reason: answer.reason,
             forced: answer.forced,
         });
-        let text = Step::Consult { question }.words(self.grace);
+        let text = Step::Consult { question }.words(self.manner.grace);
         self.tell_with(text.unwrap_or_default(), Some(Box::new(answer)));
         Ok(())
     }

@@ -203,7 +203,7 @@ impl Body {
     fn exec(&self, seq: u64, comm: &str) -> anyhow::Result<Answer> {
         let arguments = launch::arguments(&self.home, self.id, comm);
         let fd = format!("--fd={}", self.socket.as_raw_fd());
-        let argv: Vec<CString> = ["exe", "__specimen", &fd]
+        let argv: Vec<CString> = ["exe", launch::SUBCOMMAND, &fd]
             .into_iter()
             .map(str::to_owned)
             .chain(arguments)
