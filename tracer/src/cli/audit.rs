@@ -14,6 +14,7 @@ use crate::audit::{Audit, KNOWN, look, text};
 use crate::container::{Root, Wanted};
 use crate::diagnosis::Id;
 use crate::snapshot;
+use crate::trouble::Trouble;
 
 /// Exit code where `--fail-on` found something.
 const FOUND: u8 = 3;
@@ -90,16 +91,21 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     tell_unseen(unseen);
     // A check of an image that is not there must not pass, nor one of what may not
     // be looked at.
-    anyhow::ensure!(
-        args.fail_on.is_empty() || !audits.is_empty(),
-        "no such container runs, so nothing was checked"
-    );
-    anyhow::ensure!(
-        args.fail_on.is_empty() || unseen == 0 || !wanted.is_all(),
-        "not every process may be looked at, so not every container was checked: run with sudo"
-    );
+    if !args.fail_on.is_empty() {
+        if audits.is_empty() {
+            let line = "no such container runs, so nothing was checked";
+            return Err(Trouble::NoSuchContainer.error(line));
+        }
+        if unseen > 0 && wanted.is_all() {
+            let line = "not every process may be looked at, so not every container was checked: run with sudo";
+            return Err(Trouble::HiddenProcesses.error(line));
+        }
+    }
     if audits.is_empty() && !wanted.is_all() && args.looking.is_text() {
-        super::tell("none of these containers runs");
+        super::tell(&format!(
+            "none of these containers runs{}",
+            Trouble::NoSuchContainer.more()
+        ));
         return Ok(ExitCode::SUCCESS);
     }
     args.looking
