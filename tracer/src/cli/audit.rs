@@ -36,7 +36,8 @@ pub struct Args {
     #[command(flatten)]
     pub looking: Looking,
 
-    /// Exit with 3 where this was found: any (problem), or diagnoses such as
+    /// Exit with 3 where this was found: any (problem, for which a stop would be
+    /// ungraceful: run --fail-on calls it that), or diagnoses such as
     /// pid1-shell-wrapper, notes too; also a list with commas. Fails with 1 where no
     /// such container runs.
     #[arg(long, value_name = "WHAT", value_delimiter = ',', value_parser = parse_fail_on)]
@@ -56,7 +57,8 @@ pub enum FailOn {
 }
 
 fn parse_fail_on(text: &str) -> Result<FailOn, String> {
-    if text == "any" {
+    // The second is what `run` calls a stop that went as a problem foretells.
+    if matches!(text, "any" | "ungraceful") {
         return Ok(FailOn::Any);
     }
     let found = Id::find(text).filter(|id| KNOWN.contains(id));

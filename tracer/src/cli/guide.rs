@@ -163,16 +163,17 @@ fn tracing(report: &Report) -> Row {
     let Some(failed) = failed else {
         return ("yes", WHAT, hooks_expected(report));
     };
-    // What nearly everybody meets first needs no page.
-    let remedy = match failed.id {
-        "capabilities" => ": run it with sudo",
-        _ => "",
+    let why = match failed.id {
+        // What nearly everybody meets first.
+        "capabilities" => format!("{}: run it with sudo", failed.detail),
+        "btf" => failed.detail.clone(),
+        _ => format!("{}: {}", failed.title, failed.detail),
     };
     let more = match Trouble::of_check(failed.id) {
         Some(trouble) => trouble.more().to_string(),
         None => " (more: sigwhy doctor)".to_owned(),
     };
-    ("no", WHAT, format!("{}{remedy}{more}", failed.detail))
+    ("no", WHAT, why + &more)
 }
 
 /// What the kernel's types say about the hooks.
@@ -201,15 +202,22 @@ fn hooks_expected(report: &Report) -> String {
 /// What looks at processes.
 fn looking(report: &Report) -> Row {
     const WHAT: &str = "ps, why, audit";
-    let is_warned = |id: &str| check(report, id).is_some_and(|c| c.status == Status::Warn);
-    if is_warned("pid_namespace") {
+    let is = |id: &str, status| check(report, id).is_some_and(|c| c.status == status);
+    if is("user_namespace", Status::Fail) {
+        return (
+            "part",
+            WHAT,
+            "what is in this user namespace only".to_owned(),
+        );
+    }
+    if is("pid_namespace", Status::Warn) {
         let about = format!(
             "what is in this container only{}",
             Trouble::InContainer.more()
         );
         return ("part", WHAT, about);
     }
-    match is_warned("processes") {
+    match is("processes", Status::Warn) {
         true => ("part", WHAT, "your own processes; with sudo all".to_owned()),
         false => ("yes", WHAT, "every process may be looked at".to_owned()),
     }
@@ -291,6 +299,23 @@ mod tests {
             found("pid_namespace", Status::Warn, "4026532567, a container's"),
         ];
         insta::assert_snapshot!(shown(checks, Vec::new()));
+    }
+
+    #[test]
+    fn as_root_of_a_user_namespace() {
+        let checks = vec![
+            kernel(),
+            found("processes", Status::Ok, "CAP_SYS_PTRACE"),
+            found("user_namespace", Status::Fail, "not the machine's own"),
+        ];
+        let text = shown(checks, Vec::new());
+        for words in [
+            "user_namespace: not the machine's own (more",
+            "explain in-container)",
+            "part  ps, why, audit",
+        ] {
+            assert!(text.contains(words), "{words:?} is not in\n{text}");
+        }
     }
 
     #[test]

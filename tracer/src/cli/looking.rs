@@ -23,8 +23,8 @@ pub struct Looking {
     #[arg(short, long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
 
-    /// When to use colours. `auto`: on a terminal, unless NO_COLOR is set.
-    #[arg(long, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    /// Colour: auto is for terminals, and respects NO_COLOR.
+    #[arg(long, value_enum, default_value_t = Color::Auto)]
     pub color: Color,
 
     /// Where the machine's file system is mounted, for a sigwhy that runs in a

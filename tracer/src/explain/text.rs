@@ -198,7 +198,7 @@ pub fn page(out: &mut impl Write, page: &Page, paint: Paint) -> io::Result<()> {
             writeln!(out, "{}", wrap(why, COLUMNS, "", ""))?;
             writeln!(out)?;
             writeln!(out, "{}", paint.bold("What to do"))?;
-            steps.iter().try_for_each(|text| self::advice(out, text))
+            steps.iter().try_for_each(|text| advice(out, text))
         }
     }
 }
