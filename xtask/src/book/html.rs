@@ -67,6 +67,35 @@ mod tests {
     use super::*;
 
     #[test]
+    fn links_to_nothing_are_found() -> Result<()> {
+        let dir = std::env::temp_dir().join(format!("xtask-book-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).expect("the temporary directory is writable");
+        let page = |name: &str, text: &str| {
+            std::fs::write(dir.join(name), text).expect("it was just made");
+        };
+        page(
+            "a.html",
+            r##"<a href="b.html#y"> <a href="#x" id="x"> <a href="b.html#z">"##,
+        );
+        page(
+            "b.html",
+            r#"<h2 id="y"> <img src="no.png"> <a href="https://example.org">"#,
+        );
+        for name in ["c.html", "d.html", PRINT] {
+            page(name, r#"<a href="a.html">"#);
+        }
+        page(PRINT, r##"<a href="#nowhere">"##);
+        let dead = dead_links(&dir)?;
+        std::fs::remove_dir_all(&dir).expect("it was made above");
+        let want = [
+            "a.html: b.html#z: no such anchor",
+            "b.html: no.png: no such file",
+        ];
+        assert_eq!(dead, want);
+        Ok(())
+    }
+
+    #[test]
     fn attributes_are_found_by_their_whole_name() {
         let text = r#"<a href="x.html#y" id="z"><img data-src="no" src="p.png">"#;
         assert_eq!(values(text, "href").collect::<Vec<_>>(), ["x.html#y"]);
