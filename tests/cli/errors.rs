@@ -34,6 +34,7 @@ fn without_the_right_to_load() -> Outcome {
     };
     let live = run(nobody().arg("live"));
     let doctor = run(nobody().args(["doctor", "--format", "json"]));
+    let guide = run(&mut nobody());
     let arena = arena()?;
     let init = arena.spawn_init("init")?;
     let why = run(nobody().args(["why", &init.pid().to_string()]));
@@ -51,6 +52,17 @@ fn without_the_right_to_load() -> Outcome {
         ],
     );
     assert!(live.err[0].len() < 250, "{}", live.err[0]);
+    assert!(live.err[0].ends_with("(more: sigwhy explain no-permission)"));
+    let guide = guide?;
+    assert_eq!(guide.status.code(), Some(0));
+    let guide = guide.out.join("\n");
+    for words in [
+        "sudo sigwhy live",
+        "CAP_BPF and CAP_PERFMON",
+        "no-permission",
+    ] {
+        assert!(guide.contains(words), "{words:?} is not in\n{guide}");
+    }
 
     assert_eq!(doctor.status.code(), Some(3));
     assert_eq!(doctor.err.len(), 0);
@@ -152,11 +164,16 @@ fn the_bare_name_shows_what_there_is_to_do() -> Outcome {
     assert_eq!(said.status.code(), Some(0));
     assert_eq!(said.err.len(), 0);
     let text = said.out.join("\n");
+    assert!(
+        said.out.iter().all(|line| line.chars().count() <= 80),
+        "{text}"
+    );
     for word in [
         "sigwhy live",
         "sigwhy doctor",
         "--help",
-        "\nHere: sigwhy can",
+        "\nThis machine, Linux ",
+        "live, run, record, lab run",
     ] {
         assert!(text.contains(word), "{word}: {text}");
     }

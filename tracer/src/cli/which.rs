@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::container::{Pattern, Wanted};
 use crate::record::Runtime;
+use crate::trouble::Trouble;
 
 /// Containers by what they are called. Of several options all must hold, of
 /// several values of one any.
@@ -79,7 +80,8 @@ impl Which {
 pub fn tell_unseen(processes: usize) {
     if processes > 0 {
         super::tell(&format!(
-            "{processes} processes may not be looked at, and what they run in is not listed: run with sudo"
+            "{processes} processes may not be looked at, and what they run in is not listed: run with sudo{}",
+            Trouble::HiddenProcesses.more()
         ));
     }
 }

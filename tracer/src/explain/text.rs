@@ -158,6 +158,42 @@ pub fn page(out: &mut impl Write, page: &Page, paint: Paint) -> io::Result<()> {
             item(out, "Recognised by", &format!("{evidence}."))?;
             item(out, "What to do", fix)
         }
+        Page::Trouble {
+            id,
+            title,
+            said,
+            why,
+            steps,
+        } => {
+            writeln!(out, "{}: {}", paint.bold(id), title)?;
+            for line in *said {
+                writeln!(out)?;
+                writeln!(out, "{}", wrap(line, COLUMNS, "  | ", "  | "))?;
+            }
+            writeln!(out)?;
+            writeln!(out, "{}", wrap(why, COLUMNS, "", ""))?;
+            writeln!(out)?;
+            writeln!(out, "{}", paint.bold("What to do"))?;
+            steps.iter().try_for_each(|text| advice(out, text))
+        }
+    }
+}
+
+/// A step: a sentence, or a sentence and a command on a line of its own, for it to
+/// be copied.
+fn advice(out: &mut impl Write, text: &str) -> io::Result<()> {
+    let command = text
+        .strip_suffix('`')
+        .and_then(|rest| rest.rsplit_once('`'));
+    match command {
+        Some((before, command)) => {
+            writeln!(out, "{}", wrap(before.trim_end(), COLUMNS, "  - ", "    "))?;
+            writeln!(out, "      {command}")
+        }
+        None => {
+            let plain = text.replace('`', "");
+            writeln!(out, "{}", wrap(&plain, COLUMNS, "  - ", "    "))
+        }
     }
 }
 
@@ -166,14 +202,26 @@ pub fn page(out: &mut impl Write, page: &Page, paint: Paint) -> io::Result<()> {
 /// # Errors
 /// Those of the writer.
 pub fn topics(out: &mut impl Write, paint: Paint) -> io::Result<()> {
-    let reasons: Vec<_> = Reason::ALL.iter().map(|reason| reason.id()).collect();
-    let diagnoses: Vec<_> = crate::diagnosis::catalogue::ALL
-        .iter()
-        .map(|entry| entry.id.cli())
-        .collect();
-    writeln!(out, "{}", paint.bold("Reasons, of one signal"))?;
-    writeln!(out, "{}", wrap(&reasons.join(" "), COLUMNS, "  ", "  "))?;
-    writeln!(out)?;
-    writeln!(out, "{}", paint.bold("Diagnoses, of one termination"))?;
-    writeln!(out, "{}", wrap(&diagnoses.join(" "), COLUMNS, "  ", "  "))
+    let reasons = Reason::ALL.iter().map(|reason| reason.id().to_owned());
+    let diagnoses = crate::diagnosis::catalogue::ALL.iter();
+    let troubles = crate::trouble::ALL.iter();
+    let lists: [(&str, Vec<String>); 3] = [
+        ("Reasons: why one signal fared as it did", reasons.collect()),
+        (
+            "Diagnoses: what was wrong with a termination",
+            diagnoses.map(|entry| entry.id.cli()).collect(),
+        ),
+        (
+            "Troubles: what keeps sigwhy itself from its work",
+            troubles.map(|entry| entry.id.to_owned()).collect(),
+        ),
+    ];
+    for (title, words) in lists {
+        writeln!(out, "{}", paint.bold(title))?;
+        writeln!(out, "{}", wrap(&words.join(" "), COLUMNS, "  ", "  "))?;
+        writeln!(out)?;
+    }
+    let how = "`sigwhy explain WORD` prints the page of one; `sigwhy explain --signal TERM \
+               --init` asks what the kernel would do with a signal, and --table asks it for all.";
+    writeln!(out, "{}", wrap(how, COLUMNS, "", ""))
 }

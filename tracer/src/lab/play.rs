@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{Context as _, bail};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Instant, sleep};
 use tracer_common::signals::{self, SIGCHLD, SIGURG, SIGWINCH, mask};
@@ -22,6 +22,7 @@ use crate::capture::{Session, boottime};
 use crate::kernel::ladder::Forced;
 use crate::kernel::load;
 use crate::record::Record;
+use crate::trouble::Trouble;
 
 /// How long records may take to arrive after the last step.
 const RECORD_TIMEOUT: Duration = Duration::from_secs(1);
@@ -267,7 +268,9 @@ impl Drop for Curtain {
 
 /// A failure on the stage and its causes in the one line that is printed.
 fn one_line(error: anyhow::Error) -> anyhow::Error {
-    anyhow!("the demonstration failed, which says nothing about the prediction: {error:#}")
+    Trouble::LabFailed.error(format!(
+        "the demonstration failed, which says nothing about the prediction: {error:#}"
+    ))
 }
 
 /// The watching side of one scenario.

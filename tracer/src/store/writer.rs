@@ -10,6 +10,7 @@ use zstd::stream::write::Encoder;
 
 use super::files::{create, put_aside, put_aside_before, sync_directory};
 use super::{FRAME, HELD};
+use crate::trouble::Trouble;
 
 /// zstd's level. On a recording of signals, level 3 writes files a tenth
 /// smaller in twice the time.
@@ -66,15 +67,16 @@ impl Recording {
         if options.rotation.is_some()
             && let Some(old) = put_aside_before(path)
         {
-            anyhow::bail!(
+            return Err(Trouble::FileExists.error(format!(
                 "{} exists, of an earlier recording: give another name, or remove it",
                 old.display()
-            );
+            )));
         }
         let file = create(path).map_err(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists => {
-                anyhow::anyhow!("{} exists: give another name, or remove it", path.display())
-            }
+            io::ErrorKind::AlreadyExists => Trouble::FileExists.error(format!(
+                "{} exists: give another name, or remove it",
+                path.display()
+            )),
             _ => anyhow::Error::from(error)
                 .context(format!("cannot make the recording {}", path.display())),
         })?;
