@@ -108,6 +108,67 @@ fn a_way_to_attach_that_the_kernel_refuses() -> Outcome {
 }
 
 #[test]
+fn an_error_names_a_page_that_is_there() -> Outcome {
+    for (args, page) in [
+        (&["live", "--btf", "/proc/nonexistent"][..], "no-btf"),
+        (&["live", "--btf", "/dev/null"], "no-btf"),
+        (&["why", "no-such-name"], "no-such-container"),
+        (
+            &["audit", "-c", "no-such-name", "--fail-on", "ungraceful"],
+            "no-such-container",
+        ),
+        (&["ps", "--root", "/dev"], "in-container"),
+        (&["report", "/proc/self/status"], "no-recording"),
+        (&["replay", "/proc/self/status"], "no-recording"),
+        (
+            &["report", "--from", "ftrace", "/proc/version"],
+            "no-recording",
+        ),
+        (
+            &["record", "-o", "/proc/version", "-d", "1ms"],
+            "file-exists",
+        ),
+    ] {
+        let said = run(sigwhy().args(args))?;
+        one_line(&said, &[]);
+        let more = format!(" (more: sigwhy explain {page})");
+        assert!(said.err[0].ends_with(&more), "{args:?}: {}", said.err[0]);
+        let page = run(sigwhy().args(["explain", page]))?;
+        assert_eq!(page.status.code(), Some(0), "{args:?}");
+    }
+    Ok(())
+}
+
+/// Root of a user namespace has every capability, and may load nothing.
+#[test]
+fn root_of_a_user_namespace() -> Outcome {
+    let inside = |args: &[&str]| {
+        let mut command = std::process::Command::new("unshare");
+        command.args(["-U", "-r"]).args(args);
+        command
+    };
+    if !inside(&["true"])
+        .status()
+        .is_ok_and(|status| status.success())
+    {
+        skip("no user namespaces here");
+        return Ok(());
+    }
+    let exe = env!("CARGO_BIN_EXE_sigwhy");
+    let live = run(&mut inside(&[exe, "live", "-d", "1ms"]))?;
+    one_line(
+        &live,
+        &["not let even root", "sigwhy doctor", "load-refused"],
+    );
+    let guide = run(&mut inside(&[exe]))?.out.join("\n");
+    assert!(
+        guide.contains("user namespace: not the machine's own"),
+        "{guide}"
+    );
+    Ok(())
+}
+
+#[test]
 fn bad_usage_is_clap_s() -> Outcome {
     for args in [
         &["live", "--signal", "NOPE"][..],

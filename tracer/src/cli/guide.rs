@@ -29,8 +29,11 @@ enum Needs {
     Nothing,
 }
 
-/// Headings, and below each commands with what they are for.
-const COMMANDS: [(&str, &[(Needs, &str, &str)]); 4] = [
+/// A command, and what it is for.
+type Line = (Needs, &'static str, &'static str);
+
+/// Headings, and below each commands.
+const COMMANDS: [(&str, &[Line]); 4] = [
     (
         "Start here",
         &[
