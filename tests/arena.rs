@@ -8,15 +8,19 @@ use crate::harness::slow;
 use libc::{
     SIGABRT, SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGSEGV, SIGSTOP, SIGTERM, SIGUSR1,
 };
-use sigwhy::lab::arena::{Answer, Arena, Disposition, Order, Specimen, Status, TracePolicy};
+use sigwhy::lab::arena::{
+    Answer, Arena, DEFAULT_LIFE, Disposition, Order, Specimen, Status, TracePolicy,
+};
 
 /// Long enough for a busy machine, and never waited out when all is well.
 const SOON: Duration = Duration::from_secs(20);
 
 type Outcome = anyhow::Result<()>;
 
-fn arena() -> anyhow::Result<Arena> {
-    Arena::new(Path::new(env!("CARGO_BIN_EXE_sigwhy")))
+/// An arena whose processes live as long as a test may take on a slow machine.
+pub fn arena() -> anyhow::Result<Arena> {
+    let life = slow(Duration::from_secs(DEFAULT_LIFE));
+    Arena::with_life(Path::new(env!("CARGO_BIN_EXE_sigwhy")), life.as_secs())
 }
 
 /// A host process, an init below it, and a process inside with that init.

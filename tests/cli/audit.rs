@@ -1,6 +1,5 @@
 //! `sigwhy audit`: what it says of real PID 1s, and that a stop then does that.
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
@@ -9,15 +8,12 @@ use serde_json::Value;
 use sigwhy::lab::arena::{Arena, Disposition, Group, Order, Place, Specimen};
 
 use super::live::{Said, run, sigwhy};
+use crate::arena::arena;
 use crate::harness::slow;
 
 type Outcome = anyhow::Result<()>;
 
 const SOON: Duration = Duration::from_secs(20);
-
-fn arena() -> anyhow::Result<Arena> {
-    Arena::new(Path::new(env!("CARGO_BIN_EXE_sigwhy")))
-}
 
 /// A container whose PID 1 is called so.
 fn init(arena: &Arena, comm: &str) -> anyhow::Result<Specimen> {

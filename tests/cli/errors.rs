@@ -2,11 +2,9 @@
 
 use std::fs::File;
 use std::os::unix::process::CommandExt as _;
-use std::path::Path;
-
-use sigwhy::lab::arena::Arena;
 
 use super::live::{Said, run, run_into, sigwhy};
+use crate::arena::arena;
 use crate::harness::skip::skip;
 
 type Outcome = anyhow::Result<()>;
@@ -36,7 +34,8 @@ fn without_the_right_to_load() -> Outcome {
     };
     let live = run(nobody().arg("live"));
     let doctor = run(nobody().args(["doctor", "--format", "json"]));
-    let arena = Arena::new(Path::new(env!("CARGO_BIN_EXE_sigwhy")))?;
+    let guide = run(&mut nobody());
+    let arena = arena()?;
     let init = arena.spawn_init("init")?;
     let why = run(nobody().args(["why", &init.pid().to_string()]));
     std::fs::remove_dir_all(&dir)?;
@@ -53,6 +52,17 @@ fn without_the_right_to_load() -> Outcome {
         ],
     );
     assert!(live.err[0].len() < 250, "{}", live.err[0]);
+    assert!(live.err[0].ends_with("(more: sigwhy explain no-permission)"));
+    let guide = guide?;
+    assert_eq!(guide.status.code(), Some(0));
+    let guide = guide.out.join("\n");
+    for words in [
+        "sudo sigwhy live",
+        "CAP_BPF and CAP_PERFMON",
+        "no-permission",
+    ] {
+        assert!(guide.contains(words), "{words:?} is not in\n{guide}");
+    }
 
     assert_eq!(doctor.status.code(), Some(3));
     assert_eq!(doctor.err.len(), 0);
@@ -94,6 +104,67 @@ fn a_way_to_attach_that_the_kernel_refuses() -> Outcome {
     lines.dedup();
     assert_eq!(lines, verbose.err, "nothing is said twice");
     assert_eq!(verbose.err[0], said.err[0]);
+    Ok(())
+}
+
+#[test]
+fn an_error_names_a_page_that_is_there() -> Outcome {
+    for (args, page) in [
+        (&["live", "--btf", "/proc/nonexistent"][..], "no-btf"),
+        (&["live", "--btf", "/dev/null"], "no-btf"),
+        (&["why", "no-such-name"], "no-such-container"),
+        (
+            &["audit", "-c", "no-such-name", "--fail-on", "ungraceful"],
+            "no-such-container",
+        ),
+        (&["ps", "--root", "/dev"], "in-container"),
+        (&["report", "/proc/self/status"], "no-recording"),
+        (&["replay", "/proc/self/status"], "no-recording"),
+        (
+            &["report", "--from", "ftrace", "/proc/version"],
+            "no-recording",
+        ),
+        (
+            &["record", "-o", "/proc/version", "-d", "1ms"],
+            "file-exists",
+        ),
+    ] {
+        let said = run(sigwhy().args(args))?;
+        one_line(&said, &[]);
+        let more = format!(" (more: sigwhy explain {page})");
+        assert!(said.err[0].ends_with(&more), "{args:?}: {}", said.err[0]);
+        let page = run(sigwhy().args(["explain", page]))?;
+        assert_eq!(page.status.code(), Some(0), "{args:?}");
+    }
+    Ok(())
+}
+
+/// Root of a user namespace has every capability, and may load nothing.
+#[test]
+fn root_of_a_user_namespace() -> Outcome {
+    let inside = |args: &[&str]| {
+        let mut command = std::process::Command::new("unshare");
+        command.args(["-U", "-r"]).args(args);
+        command
+    };
+    if !inside(&["true"])
+        .status()
+        .is_ok_and(|status| status.success())
+    {
+        skip("no user namespaces here");
+        return Ok(());
+    }
+    let exe = env!("CARGO_BIN_EXE_sigwhy");
+    let live = run(&mut inside(&[exe, "live", "-d", "1ms"]))?;
+    one_line(
+        &live,
+        &["not let even root", "sigwhy doctor", "load-refused"],
+    );
+    let guide = run(&mut inside(&[exe]))?.out.join("\n");
+    assert!(
+        guide.contains("user namespace: not the machine's own"),
+        "{guide}"
+    );
     Ok(())
 }
 
@@ -155,11 +226,16 @@ fn the_bare_name_shows_what_there_is_to_do() -> Outcome {
     assert_eq!(said.status.code(), Some(0));
     assert_eq!(said.err.len(), 0);
     let text = said.out.join("\n");
+    assert!(
+        said.out.iter().all(|line| line.chars().count() <= 80),
+        "{text}"
+    );
     for word in [
         "sigwhy live",
         "sigwhy doctor",
         "--help",
-        "\nHere: sigwhy can",
+        "\nThis machine, Linux ",
+        "live, run, record, lab run",
     ] {
         assert!(text.contains(word), "{word}: {text}");
     }

@@ -20,6 +20,8 @@ fn an_answer_for_people_fits_a_terminal() -> Outcome {
         &["--table"],
         &["unkillable_init"],
         &["pid1-shell-wrapper"],
+        &["no-permission"],
+        &["hook-refused"],
         &[],
     ] {
         let said = explain(args)?;
@@ -60,6 +62,13 @@ fn an_answer_for_programs() -> Outcome {
     let page = explain(&["stopped", "--format", "json"])?.records()?;
     let topics: Vec<_> = page.iter().map(|page| &page["topic"]).collect();
     assert_eq!(topics, ["reason", "diagnosis"]);
+    let page = explain(&["no-btf", "--format", "json"])?.records()?;
+    assert_eq!(page[0]["topic"], "trouble");
+    assert!(
+        page[0]["steps"]
+            .as_array()
+            .is_some_and(|steps| !steps.is_empty())
+    );
     Ok(())
 }
 

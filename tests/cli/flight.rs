@@ -39,12 +39,15 @@ impl File {
         out.lines().map(parse).collect()
     }
 
-    /// The terminations of one PID namespace.
+    /// The terminations of one PID namespace. Where the story is told slowly, its
+    /// SIGTERM from inside is an episode of its own, which is no end.
     fn episodes(&self, inode: u64) -> anyhow::Result<Vec<Value>> {
         let args = ["--format", "json", "-c", &inode.to_string()];
         let (out, _) = self.read("report", &args)?;
         let parse = |line: &str| serde_json::from_str(line).with_context(|| line.to_owned());
-        out.lines().map(parse).collect()
+        let mut all: Vec<Value> = out.lines().map(parse).collect::<anyhow::Result<_>>()?;
+        all.retain(|episode| episode["ending"] != "lives_on");
+        Ok(all)
     }
 }
 
@@ -132,7 +135,8 @@ fn a_flight_recorder_that_saw_nothing_bad_has_nothing_until_it_is_asked() -> Out
     recorder.signal(Signal::SIGKILL)?;
     recorder.wait()?;
     assert_eq!(to_init(&file.records()?), 4);
-    assert_eq!(file.episodes(story.inode)?.len(), 1);
+    let episodes = file.episodes(story.inode)?;
+    ensure!(episodes.len() == 1, "{episodes:#?}");
     Ok(())
 }
 

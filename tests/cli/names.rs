@@ -18,6 +18,7 @@ use sigwhy::lab::arena::{Arena, Disposition, Order, Specimen};
 use super::cgroup::{OwnCgroup, new_id};
 use super::live::{Live, run, sigwhy};
 use super::story::{of_type, stray};
+use crate::arena::arena;
 use crate::harness::slow;
 
 type Outcome = anyhow::Result<()>;
@@ -42,7 +43,7 @@ impl Made {
     }
 
     fn within(tag: &str, id: String, cgroup: OwnCgroup) -> anyhow::Result<Self> {
-        let arena = Arena::new(Path::new(env!("CARGO_BIN_EXE_sigwhy")))?;
+        let arena = arena()?;
         let host = arena.spawn_host(&format!("{tag}-host"))?;
         let init = host.spawn_init(&format!("{tag}-init"))?;
         cgroup.admit(&init)?;
@@ -158,13 +159,13 @@ fn counted(records: &[Value], key: &str) -> anyhow::Result<u64> {
 
 #[test]
 fn a_flood_elsewhere_does_not_leave_the_kernel() -> Outcome {
-    const FLOOD: u64 = 20_000;
+    const FLOOD: u64 = 8_000;
     let (wanted, other) = (Made::new("nm-want")?, Made::new("nm-flood")?);
     let live = Live::json(["--container", wanted.name(), "--signal", "TERM,USR2"])?;
     // Seen until its name is settled: half a second, where no file tells more.
     for _ in 0..8 {
         other.host.kill(other.inside.pid(), SIGUSR2)?;
-        thread::sleep(Duration::from_millis(200));
+        thread::sleep(slow(Duration::from_millis(200)));
     }
     for _ in 0..FLOOD {
         other.host.kill(other.inside.pid(), SIGUSR2)?;
@@ -191,7 +192,7 @@ fn whoever_takes_the_wanted_name_later_is_seen() -> Outcome {
     // Judged by the name that it has.
     for _ in 0..8 {
         made.inside.kill(1, SIGTERM)?;
-        thread::sleep(Duration::from_millis(200));
+        thread::sleep(slow(Duration::from_millis(200)));
     }
     // Only who it is may give it another name.
     made.init.order(Order::Write {
@@ -209,7 +210,7 @@ fn whoever_takes_the_wanted_name_later_is_seen() -> Outcome {
 fn a_container_among_the_hosts_processes_has_its_name() -> Outcome {
     // Removed once the arena's processes are gone.
     let mut cgroups = Vec::new();
-    let arena = Arena::new(Path::new(env!("CARGO_BIN_EXE_sigwhy")))?;
+    let arena = arena()?;
     let spawn = |name: &str| arena.spawn_host(name);
     let (early, later, host) = (spawn("nm-agent")?, spawn("nm-agent2")?, spawn("nm-host")?);
     let (first, second) = (new_id(), new_id());

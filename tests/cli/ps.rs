@@ -1,14 +1,14 @@
 //! `sigwhy ps`: what it foretells of a stop signal is what comes true.
 
-use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use libc::SIGTERM;
 use serde_json::Value;
-use sigwhy::lab::arena::{Arena, Disposition, Specimen, Status};
+use sigwhy::lab::arena::{Disposition, Specimen, Status};
 
 use super::live::{run, sigwhy};
+use crate::arena::arena;
 
 type Outcome = anyhow::Result<()>;
 
@@ -26,7 +26,7 @@ fn row(init: &Specimen) -> anyhow::Result<Value> {
 
 #[test]
 fn it_foretells_what_becomes_of_the_signal() -> Outcome {
-    let arena = Arena::new(Path::new(env!("CARGO_BIN_EXE_sigwhy")))?;
+    let arena = arena()?;
     type Prepare = fn(&Specimen) -> anyhow::Result<()>;
     let cases: [(&str, &str, Prepare, bool); 5] = [
         ("unkillable_init", "dropped", |_| Ok(()), false),

@@ -1,6 +1,5 @@
 //! `run`: the command's own output and code, the verdict, and `--fail-on`.
 
-use std::path::Path;
 use std::process::Command;
 
 use anyhow::Context as _;
@@ -11,6 +10,7 @@ use serde_json::Value;
 use sigwhy::lab::arena::{Arena, Disposition, Specimen};
 
 use super::live::{Live, run, sigwhy};
+use crate::arena::arena;
 
 type Outcome = anyhow::Result<()>;
 
@@ -23,7 +23,7 @@ struct Victim {
 
 impl Victim {
     fn new(init: &str) -> anyhow::Result<Self> {
-        let arena = Arena::new(Path::new(env!("CARGO_BIN_EXE_sigwhy")))?;
+        let arena = arena()?;
         let host = arena.spawn_host("host")?;
         let init = host.spawn_init(init)?;
         let server = init.spawn_child("server")?;

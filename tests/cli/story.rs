@@ -1,11 +1,12 @@
 //! A little of everything: what the filters are tried on.
 
-use std::path::Path;
 use std::time::Duration;
 
 use libc::{SIGKILL, SIGTERM, SIGUSR1, SIGUSR2};
 use serde_json::Value;
 use sigwhy::lab::arena::{Arena, Disposition, Specimen};
+
+use crate::arena::arena;
 
 /// Processes of one test, not to be mistaken for another's.
 pub struct Story {
@@ -23,7 +24,7 @@ const SOON: Duration = Duration::from_secs(10);
 impl Story {
     /// `tag`: at most 9 bytes; the init is called `tag-init`.
     pub fn new(tag: &str) -> anyhow::Result<Self> {
-        let arena = Arena::new(Path::new(env!("CARGO_BIN_EXE_sigwhy")))?;
+        let arena = arena()?;
         let host = arena.spawn_host(&format!("{tag}-host"))?;
         let neighbour = arena.spawn_host(&format!("{tag}-near"))?;
         let init = host.spawn_init(&format!("{tag}-init"))?;

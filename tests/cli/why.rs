@@ -11,6 +11,7 @@ use sigwhy::lab::arena::{Answer, Arena, Disposition, Order, Specimen, TracePolic
 
 use super::fuse::{FLUSH, Fuse, LOOKUP, OPEN};
 use super::live::{Said, run, sigwhy};
+use crate::arena::arena;
 use crate::cases::cgroup::Cgroup;
 use crate::cases::machine::Helper;
 use crate::harness::skip::{own_machine, skip};
@@ -30,7 +31,7 @@ pub struct Stage {
 
 impl Stage {
     pub fn new() -> anyhow::Result<Self> {
-        let arena = Arena::new(Path::new(env!("CARGO_BIN_EXE_sigwhy")))?;
+        let arena = arena()?;
         let host = arena.spawn_host("launcher")?;
         let init = host.spawn_init("app")?;
         let server = init.spawn_child("server")?;

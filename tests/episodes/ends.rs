@@ -3,6 +3,7 @@
 use sigwhy::lab::arena::{Group, Place};
 
 use super::*;
+use crate::arena::arena;
 use crate::cases::cgroup::Cgroup;
 use crate::harness::slow;
 
@@ -123,7 +124,7 @@ fn the_end_of_the_parent() -> Outcome {
 
 #[test]
 fn a_kill_of_a_shared_process_group() -> Outcome {
-    let arena = Arena::new(Path::new(env!("CARGO_BIN_EXE_sigwhy")))?;
+    let arena = arena()?;
     let leader = arena.spawn_host("leader")?;
     let near = leader.spawn(Place::NewNamespace, Group::Inherit, "near")?;
     let far = leader.spawn(Place::NewNamespace, Group::Inherit, "far")?;

@@ -4,7 +4,6 @@
 //! The arena plays the container; a specimen of the host that is called `runc`
 //! plays its runtime, with a grace of a tenth of a second.
 
-use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
@@ -12,6 +11,7 @@ use libc::{SIGKILL, SIGTERM};
 use serde_json::Value;
 use sigwhy::lab::arena::{Arena, Disposition, Order, Specimen};
 
+use crate::arena::arena;
 use crate::cli::live::Live;
 
 mod ends;
@@ -33,7 +33,7 @@ struct Stage {
 
 impl Stage {
     fn new(init: &str) -> anyhow::Result<Self> {
-        let arena = Arena::new(Path::new(env!("CARGO_BIN_EXE_sigwhy")))?;
+        let arena = arena()?;
         let runtime = arena.spawn_host("runc")?;
         let init = runtime.spawn_init(init)?;
         let server = init.spawn_child("server")?;

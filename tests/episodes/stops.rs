@@ -4,6 +4,7 @@ use libc::{SIGINT, SIGSEGV};
 use sigwhy::lab::arena::{Answer, Group, Place};
 
 use super::*;
+use crate::arena::arena;
 
 #[test]
 fn a_stop_without_a_handler() -> Outcome {
@@ -189,7 +190,7 @@ fn a_core_signal_for_pid1() -> Outcome {
 
 #[test]
 fn a_key_of_the_terminal() -> Outcome {
-    let arena = Arena::new(Path::new(env!("CARGO_BIN_EXE_sigwhy")))?;
+    let arena = arena()?;
     let host = arena.spawn_host("terminal")?;
     let init = host.spawn(Place::NewNamespace, Group::Inherit, "init")?;
     let Answer::Text(path) = host.ask(Order::PtyMake)? else {

@@ -21,6 +21,7 @@ mod harness {
     pub use super::slow::slow;
 }
 mod machines;
+mod nested;
 mod others;
 mod pods;
 mod rootless;

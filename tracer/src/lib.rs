@@ -9,7 +9,8 @@
 //! [`snapshot`] what runs now; on it stand [`waits`] (why something does not end)
 //! and [`audit`] (what a stop would do). [`cli`] holds one file per subcommand; [`lab`]
 //! makes the demonstration containers; [`explain`] asks the model about signals that nobody
-//! has sent; [`doctor`] judges a machine.
+//! has sent; [`doctor`] judges a machine, and [`trouble`] has a page for each thing that
+//! may be in the way.
 
 pub mod assemble;
 pub mod audit;
@@ -19,6 +20,8 @@ pub mod container;
 pub mod decide;
 pub mod decode;
 pub mod diagnosis;
+#[cfg(test)]
+mod docs;
 pub mod doctor;
 pub mod episode;
 pub mod explain;
@@ -32,5 +35,6 @@ pub mod report;
 pub mod selection;
 pub mod snapshot;
 pub mod store;
+pub mod trouble;
 pub mod view;
 pub mod waits;

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 mod args;
 mod bench;
+mod book;
 mod browser;
 mod build;
 mod demo;
@@ -21,6 +22,7 @@ mod run;
 mod runtimes;
 mod setup;
 mod test;
+mod tool;
 mod toolchain;
 mod vm;
 mod workspace;
@@ -41,6 +43,7 @@ usage: cargo xtask COMMAND
   fuzz-kernel [--runs N] [--seed S]  compare the model with this kernel on random signals
   runtimes up|run|test|status|down   sigwhy on real containers (docs/runtimes.md)
   browser test [FILTER]              the page of `report --html` in a headless Chromium
+  book                               the documents as a book, in target/book
   vm run|shell|test|docker|fetch     sigwhy on other kernels, under QEMU (docs/vm.md)
   bench [--quick] [--markdown FILE]  what tracing costs, beside other tracers
 
@@ -73,6 +76,7 @@ fn dispatch(args: &mut Args) -> Result<ExitCode> {
         Some("fuzz-kernel") => fuzz_kernel::run(&ws, args),
         Some("bench") => bench::run(&ws, args),
         Some("runtimes") => runtimes::run(&ws, args),
+        Some("book") => book::run(&ws, args),
         Some("browser") => browser::run(&ws, args),
         Some("vm") => vm::run(&ws, args),
         Some("help" | "--help" | "-h") => {

@@ -29,6 +29,9 @@ pub const BPF_LINKER: &str = "0.13.0";
 /// Checks licences and sources of what sigwhy depends on.
 pub const CARGO_DENY: &str = "0.20.2";
 
+/// Makes the documents a book.
+pub const MDBOOK: &str = "0.5.4";
+
 #[cfg(test)]
 mod tests {
     use super::*;

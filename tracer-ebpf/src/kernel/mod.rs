@@ -22,7 +22,7 @@ mod signal;
 mod task;
 
 pub use pid::Pid;
-pub use signal::{Signal, action_class, class_of, info_class, si_code};
+pub use signal::{Signal, action_class, class_of, info_class, insist_on_type, si_code};
 pub use task::{Task, current_flags, hierarchy_of, is_leader, kernfs_id, live_of, tgid_of};
 
 /// `task->flags`: the thread is exiting.

@@ -4,7 +4,7 @@ use core::marker::PhantomData;
 
 use tracer_common::facts::{handler, info};
 
-use super::{Read, field, off, opaque};
+use super::{Read, Typed, field, off, opaque};
 
 /// The class of a handler's address.
 #[inline(always)]
@@ -28,6 +28,18 @@ pub fn action_class<R: Read>(action: *const u8) -> u8 {
 #[inline(always)]
 fn siginfo_code<R: Read>(info: *const u8) -> i32 {
     field::<R, u32>(info, &off::SIGINFO_CODE) as i32
+}
+
+/// Reads from a real siginfo by its type, and makes nothing of it.
+///
+/// For the begin of a program: a verifier that takes `info` for a number refuses
+/// this there, and not after it has walked most of the program. Every start pays
+/// for a refusal.
+#[inline(always)]
+pub fn insist_on_type(siginfo: *const u8) {
+    if opaque(siginfo) > 1 {
+        let _ = siginfo_code::<Typed>(siginfo);
+    }
 }
 
 /// What `info` is: the kernel passes two magic values that are no pointers.

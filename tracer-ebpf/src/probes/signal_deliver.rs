@@ -22,6 +22,7 @@ use crate::{
 
 #[btf_tracepoint(function = "signal_deliver")]
 pub fn deliver_tp_btf(ctx: BtfTracePointContext) -> u32 {
+    kernel::insist_on_type(ctx.arg(1));
     handle::<Typed, Typed>(ctx.arg(0), ctx.arg(1), ctx.arg(2));
     0
 }

@@ -26,6 +26,7 @@ const IGNORED: u32 = 1;
 
 #[btf_tracepoint(function = "signal_generate")]
 pub fn generate_tp_btf(ctx: BtfTracePointContext) -> u32 {
+    kernel::insist_on_type(ctx.arg(1));
     handle::<Typed, Typed>(&Args {
         sig: ctx.arg(0),
         info: ctx.arg(1),

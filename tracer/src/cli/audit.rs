@@ -14,6 +14,7 @@ use crate::audit::{Audit, KNOWN, look, text};
 use crate::container::{Root, Wanted};
 use crate::diagnosis::Id;
 use crate::snapshot;
+use crate::trouble::Trouble;
 
 /// Exit code where `--fail-on` found something.
 const FOUND: u8 = 3;
@@ -35,7 +36,8 @@ pub struct Args {
     #[command(flatten)]
     pub looking: Looking,
 
-    /// Exit with 3 where this was found: any (problem), or diagnoses such as
+    /// Exit with 3 where this was found: any (problem, for which a stop would be
+    /// ungraceful: run --fail-on calls it that), or diagnoses such as
     /// pid1-shell-wrapper, notes too; also a list with commas. Fails with 1 where no
     /// such container runs.
     #[arg(long, value_name = "WHAT", value_delimiter = ',', value_parser = parse_fail_on)]
@@ -55,7 +57,8 @@ pub enum FailOn {
 }
 
 fn parse_fail_on(text: &str) -> Result<FailOn, String> {
-    if text == "any" {
+    // The second is what `run` calls a stop that went as a problem foretells.
+    if matches!(text, "any" | "ungraceful") {
         return Ok(FailOn::Any);
     }
     let found = Id::find(text).filter(|id| KNOWN.contains(id));
@@ -90,16 +93,21 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     tell_unseen(unseen);
     // A check of an image that is not there must not pass, nor one of what may not
     // be looked at.
-    anyhow::ensure!(
-        args.fail_on.is_empty() || !audits.is_empty(),
-        "no such container runs, so nothing was checked"
-    );
-    anyhow::ensure!(
-        args.fail_on.is_empty() || unseen == 0 || !wanted.is_all(),
-        "not every process may be looked at, so not every container was checked: run with sudo"
-    );
+    if !args.fail_on.is_empty() {
+        if audits.is_empty() {
+            let line = "no such container runs, so nothing was checked";
+            return Err(Trouble::NoSuchContainer.error(line));
+        }
+        if unseen > 0 && wanted.is_all() {
+            let line = "not every process may be looked at, so not every container was checked: run with sudo";
+            return Err(Trouble::HiddenProcesses.error(line));
+        }
+    }
     if audits.is_empty() && !wanted.is_all() && args.looking.is_text() {
-        super::tell("none of these containers runs");
+        super::tell(&format!(
+            "none of these containers runs{}",
+            Trouble::NoSuchContainer.more()
+        ));
         return Ok(ExitCode::SUCCESS);
     }
     args.looking

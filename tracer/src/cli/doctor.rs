@@ -23,11 +23,11 @@ const CANNOT_TRACE: u8 = 3;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// How to print the checks: text, or one JSON object.
-    #[arg(long, value_enum, default_value_t = Format::Text)]
+    #[arg(short, long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
 
-    /// When to use colours. `auto`: on a terminal, unless NO_COLOR is set.
-    #[arg(long, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    /// Colour: auto is for terminals, and respects NO_COLOR.
+    #[arg(long, value_enum, default_value_t = Color::Auto)]
     pub color: Color,
 
     /// Judge the kernel with these types (BTF) instead of this machine, without

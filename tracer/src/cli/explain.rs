@@ -18,24 +18,26 @@ use crate::output::{
     text::Paint,
 };
 
+const EXAMPLES: &str = "\
+Examples:
+  sigwhy explain --signal TERM --init
+  sigwhy explain --signal KILL --init --from host
+  sigwhy explain --signal TERM --init --blocked
+  sigwhy explain --table --init
+  sigwhy explain unkillable_init";
+
 /// Ask what the kernel would do with a signal, or what a word of sigwhy means.
 ///
 /// With --signal, answers from sigwhy's model of the kernel, which is held to real
 /// kernels from 5.10 to 7.x: what becomes of the signal, why, and every test on the
-/// way. With the name of a reason (unkillable_init) or of a diagnosis
-/// (pid1-no-handler), prints its reference page; without anything, their names.
-/// Neither root nor tracing is needed, and nothing is sent.
-///
-/// Examples:
-///   sigwhy explain --signal TERM --init
-///   sigwhy explain --signal KILL --init --from host
-///   sigwhy explain --signal TERM --init --blocked
-///   sigwhy explain --table --init
-///   sigwhy explain unkillable_init
+/// way. With a word, prints its page: a reason (unkillable_init), a diagnosis
+/// (pid1-no-handler), or a trouble of sigwhy's own, as its errors name them
+/// (no-permission). Without anything, lists the words. Neither root nor tracing is
+/// needed, and nothing is sent.
 #[derive(Debug, clap::Args)]
-#[command(verbatim_doc_comment)]
+#[command(after_long_help = EXAMPLES)]
 pub struct Args {
-    /// A reason or a diagnosis to look up.
+    /// A reason, a diagnosis or a trouble to look up.
     #[arg(value_name = "WORD", conflicts_with_all = ["signal", "table"])]
     pub word: Option<String>,
 
@@ -146,7 +148,9 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     if let Some(word) = &args.word {
         let topics = Topic::find(word);
         if topics.is_empty() {
-            bail!("{word:?} is neither a reason nor a diagnosis: `sigwhy explain` lists them");
+            bail!(
+                "{word:?} is neither a reason nor a diagnosis nor a trouble: `sigwhy explain` lists them"
+            );
         }
         for (index, topic) in topics.into_iter().enumerate() {
             let page = page::page(topic);

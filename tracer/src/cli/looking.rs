@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::which::Asking;
 use crate::container::Root;
 use crate::output::color::{Color, Variables};
+use crate::trouble::Trouble;
 
 /// Options of `ps`, `why` and `audit`.
 #[derive(Debug, clap::Args)]
@@ -22,8 +23,8 @@ pub struct Looking {
     #[arg(short, long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
 
-    /// When to use colours. `auto`: on a terminal, unless NO_COLOR is set.
-    #[arg(long, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    /// Colour: auto is for terminals, and respects NO_COLOR.
+    #[arg(long, value_enum, default_value_t = Color::Auto)]
     pub color: Color,
 
     /// Where the machine's file system is mounted, for a sigwhy that runs in a
@@ -46,8 +47,12 @@ impl Looking {
     /// When there is no `/proc` to read.
     pub fn root(&self) -> anyhow::Result<Root> {
         let proc = self.root.join("proc");
-        std::fs::read_dir(&proc)
-            .with_context(|| format!("cannot list {}: mount a procfs there", proc.display()))?;
+        std::fs::read_dir(&proc).with_context(|| {
+            Trouble::InContainer.known(format!(
+                "cannot list {}: mount a procfs there",
+                proc.display()
+            ))
+        })?;
         Ok(Root::new(&self.root))
     }
 

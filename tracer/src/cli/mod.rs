@@ -2,23 +2,24 @@
 //! doc comments are the help) and a short `run`.
 //!
 //! This file only parses, dispatches, and turns a result into an exit code. An
-//! error is one line: what failed, why, and what to do.
+//! error is one line: what failed, why, and what to do; where there is a page about
+//! it, the line ends with the command that prints the page ([`trouble`]).
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use anyhow::Context as _;
 use clap::{CommandFactory as _, Parser, Subcommand};
 
-use crate::doctor as checks;
 use crate::kernel::ladder::Forced;
 use crate::output::escape::terminal;
+use crate::trouble;
 
 pub mod audit;
 pub mod command;
 pub mod completions;
 pub mod doctor;
 pub mod explain;
+pub mod guide;
 pub mod lab;
 pub mod live;
 pub mod looking;
@@ -35,12 +36,15 @@ pub mod why;
 /// What was being done when standard output failed.
 pub const WRITING: &str = "writing the output";
 
+/// Where in a help what every command has comes: behind what is its own.
+const LAST: usize = 900;
+
 /// Says for every signal whether the kernel dropped it, and why.
 #[derive(Debug, Parser)]
 #[command(name = "sigwhy", version, max_term_width = 100)]
 pub struct Cli {
     /// On an error, print the whole chain of causes.
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, display_order = LAST)]
     pub verbose: bool,
 
     #[command(subcommand)]
@@ -95,11 +99,7 @@ pub fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            tell(&if verbose {
-                chain(&error)
-            } else {
-                one_line(&error)
-            });
+            tell(&said(&error, verbose));
             let not_started = error.downcast_ref::<command::NotStarted>();
             ExitCode::from(not_started.map_or(1, command::NotStarted::code))
         }
@@ -123,7 +123,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Man(args)) => man::run(args),
         Some(Command::Completions(args)) => completions::run(args),
         Some(Command::Specimen(args)) => specimen::run(args),
-        None => guide(),
+        None => guide::run(),
     }
 }
 
@@ -139,33 +139,18 @@ pub fn tell_line(text: &str) {
     let _ = io::stderr().write_all(format!("{text}\n").as_bytes());
 }
 
-/// What there is to do, for who has only typed the name.
-fn guide() -> anyhow::Result<ExitCode> {
-    let report = checks::Report::new(checks::environment(&checks::Options::default()));
-    let mut out = io::stdout().lock();
-    write!(
-        out,
-        "\
-sigwhy says for every signal whether the kernel dropped it, and why
-
-  sudo sigwhy live                       show the signals of containers as they happen
-  sudo sigwhy run -- docker stop web     tell why a stop took so long
-  sudo sigwhy record -o FILE             keep them for `sigwhy report FILE`
-  sudo sigwhy lab run docker-stop        see how the kernel behaves, and why
-  sigwhy explain --signal TERM --init    what would the kernel do with it?
-  sigwhy ps                              what would a stop do to the containers here?
-  sudo sigwhy why web                    why does it not end, right now?
-  sudo sigwhy audit                      what is wrong with how the containers here would stop?
-  sigwhy doctor                          see what works on this machine, and what to do if not
-  sigwhy --help                          all commands; each has its own --help
-
-Here: {}
-",
-        checks::summary(&report)
-    )
-    .and_then(|()| out.flush())
-    .context(WRITING)?;
-    Ok(ExitCode::SUCCESS)
+/// What is printed of an error: with `verbose` its causes below it.
+fn said(error: &anyhow::Error, verbose: bool) -> String {
+    let text = match verbose {
+        true => chain(error),
+        false => one_line(error),
+    };
+    let Some(trouble) = trouble::of(error) else {
+        return text;
+    };
+    // Behind the first line, which is the same with -v.
+    let (line, causes) = text.split_at(text.find('\n').unwrap_or(text.len()));
+    format!("{line}{}{causes}", trouble.more())
 }
 
 /// The error and its causes in one line. A line that names the root of it is
@@ -291,6 +276,16 @@ mod tests {
             chain(&error),
             "cannot attach zap (refused (EPERM)); see doctor\n  caused by: a log\n    of two lines"
         );
+    }
+
+    #[test]
+    fn a_page_is_named_at_the_end_of_the_line() {
+        let error = anyhow!("EPERM").context(trouble::Trouble::HookRefused.known("cannot attach"));
+        let line = "cannot attach: EPERM (more: sigwhy explain hook-refused)";
+        assert_eq!(said(&error, false), line);
+        let verbose = "cannot attach (more: sigwhy explain hook-refused)\n  caused by: EPERM";
+        assert_eq!(said(&error, true), verbose);
+        assert_eq!(said(&anyhow!("another"), false), "another");
     }
 
     #[test]

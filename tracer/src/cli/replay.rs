@@ -141,7 +141,7 @@ pub fn run(args: Args, verbose: bool) -> anyhow::Result<ExitCode> {
     }
     let damage = reader.damage();
     if is_empty {
-        anyhow::bail!("{}", report::no_records(&args.file));
+        return Err(report::no_records(&args.file));
     }
     for note in report::text::damage(&damage) {
         cli::tell(&format!("{}: {note}", name()));

@@ -28,6 +28,7 @@ use crate::{
         text,
     },
     record::{Episode, EpisodeState, Record},
+    trouble::Trouble,
     view::View,
 };
 
@@ -342,8 +343,9 @@ impl Seen {
         }
         if self.lost > 0 {
             text.push_str(&format!(
-                "sigwhy: {} events were lost, so something may be missing\n",
-                self.lost
+                "sigwhy: {} events were lost, so something may be missing{}\n",
+                self.lost,
+                Trouble::EventsLost.more()
             ));
         }
         text

@@ -7,6 +7,7 @@ use crate::container::{Pattern, Root, Wanted};
 use crate::output::escape::terminal;
 use crate::record::Runtime;
 use crate::snapshot::{self, Dead};
+use crate::trouble::Trouble;
 
 /// Containers by what they are called. Of several options all must hold, of
 /// several values of one any.
@@ -123,7 +124,8 @@ impl Which {
 pub fn tell_unseen(processes: usize) {
     if processes > 0 {
         super::tell(&format!(
-            "{processes} processes may not be looked at, and what they run in is not listed: run with sudo"
+            "{processes} processes may not be looked at, and what they run in is not listed: run with sudo{}",
+            Trouble::HiddenProcesses.more()
         ));
     }
 }

@@ -11,6 +11,7 @@ use super::looking::Looking;
 use super::which::{Which, tell_unseen};
 use crate::container::Root;
 use crate::snapshot::{self, Task};
+use crate::trouble::Trouble;
 use crate::waits::target::Target;
 use crate::waits::watch::{Step, Watch};
 use crate::waits::{Verdict, text};
@@ -57,7 +58,9 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let targets = Target::find(&root, called, args.looking.asking.patience())?;
     if targets.is_empty() {
         tell_unseen(snapshot::unseen(&root));
-        bail!("no container and no process is called {called:?}; `sigwhy ps` lists what runs");
+        return Err(Trouble::NoSuchContainer.error(format!(
+            "no container and no process is called {called:?}; `sigwhy ps` lists what runs"
+        )));
     }
     if args.watch {
         let [target] = targets.as_slice() else {

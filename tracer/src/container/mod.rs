@@ -4,8 +4,8 @@
 //! images and pods, and write them to files. This folder joins the two:
 //! [`shapes`] reads a cgroup's path (pure), [`runtimes`] read the runtimes'
 //! files, [`resolve`] asks both about one cgroup or namespace, [`sockets`] asks
-//! the runtimes themselves about what files did not tell, [`renames`] notices
-//! when a name changes, [`registry`] remembers the answers for the path of events (pure, never waits), [`role`] says who a
+//! the runtimes themselves about what files did not tell, [`nested`] looks into
+//! the container around one, [`renames`] notices when a name changes, [`registry`] remembers the answers for the path of events (pure, never waits), [`role`] says who a
 //! sender is in all this, and [`wanted`] which ones somebody asked for (both
 //! pure).
 //!
@@ -13,6 +13,7 @@
 //! a hung or absent daemon costs a name, and nothing else.
 
 pub mod cgroupfs;
+pub mod nested;
 pub mod process;
 pub mod registry;
 pub mod renames;

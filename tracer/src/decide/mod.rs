@@ -16,6 +16,7 @@ pub mod force;
 pub mod foresee;
 pub mod generate;
 pub mod names;
+pub mod questions;
 pub mod reason;
 pub mod sender;
 pub mod situation;

@@ -68,6 +68,46 @@ pub fn signal(sig: u32) -> &'static str {
     }
 }
 
+/// Names, runs of real-time signals as one.
+pub fn list(signals: &[u32]) -> String {
+    let mut text: Vec<String> = Vec::new();
+    let mut at = 0;
+    while at < signals.len() {
+        let name = |sig| match sig {
+            64 => "SIGRTMAX",
+            other => signal(other),
+        };
+        let first = signals[at];
+        let mut last = at;
+        while first >= 32 && signals.get(last + 1) == Some(&(signals[last] + 1)) {
+            last += 1;
+        }
+        text.push(if last > at + 1 {
+            format!("{} to {}", name(first), name(signals[last]))
+        } else {
+            last = at;
+            name(first).to_owned()
+        });
+        at = last + 1;
+    }
+    text.join(", ")
+}
+
+/// The signals of a mask (bit `signal - 1`) by name: `SIGINT, SIGCHLD`; where most
+/// are in it, those that are not: `all but SIGKILL, SIGSTOP`.
+pub fn signals(mask: u64) -> String {
+    let names = |mask: u64| {
+        let signals: Vec<u32> = (1..=64).filter(|sig| mask & 1 << (sig - 1) != 0).collect();
+        list(&signals)
+    };
+    match mask {
+        0 => "none".to_owned(),
+        u64::MAX => "all".to_owned(),
+        _ if mask.count_ones() > 32 => format!("all but {}", names(!mask)),
+        _ => names(mask),
+    }
+}
+
 /// Reads a signal's name or number: `TERM`, `sigterm`, `15`, `RTMIN+3`, `RTMAX-1`.
 ///
 /// # Errors
@@ -228,6 +268,20 @@ mod tests {
         assert_eq!(parse_signal("RTMAX"), Ok(64));
         assert_eq!(parse_signal("rtmax-2"), Ok(62));
         assert_eq!(signal(37), "SIGRTMIN+3");
+    }
+
+    #[test]
+    fn masks_by_name() {
+        assert_eq!(signals(0x10002), "SIGINT, SIGCHLD");
+        assert_eq!(
+            signals(0xffff_fffe_7fc1_feff),
+            "all but SIGKILL, SIGCONT, SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU, SIG32, SIG33"
+        );
+        assert_eq!(signals(0xf << 33), "SIGRTMIN to SIGRTMIN+3");
+        assert_eq!(
+            (signals(0), signals(u64::MAX)),
+            ("none".into(), "all".into())
+        );
     }
 
     #[test]

@@ -26,10 +26,6 @@ mod tests {
     use super::*;
     use crate::diagnosis::Id;
 
-    const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/diagnoses.md");
-    const BEGIN: &str = "<!-- the table: UPDATE_DOCS=1 cargo test diagnosis::page -->\n";
-    const END: &str = "<!-- the end of the table -->\n";
-
     /// Where proofs are.
     const TESTS: [&str; 10] = [
         include_str!("tests/stops.rs"),
@@ -46,19 +42,7 @@ mod tests {
 
     #[test]
     fn the_page_is_that_of_the_code() {
-        let page = std::fs::read_to_string(PAGE).expect("docs/diagnoses.md is there");
-        let (before, rest) = page.split_once(BEGIN).expect("a beginning of the table");
-        let (was, after) = rest.split_once(END).expect("an end of the table");
-        let is = table();
-        if std::env::var_os("UPDATE_DOCS").is_some_and(|v| v == "1") {
-            let new = format!("{before}{BEGIN}{is}{END}{after}");
-            std::fs::write(PAGE, new).expect("docs can be written");
-            return;
-        }
-        assert!(
-            was == is,
-            "docs/diagnoses.md is not that of the code: run the test with UPDATE_DOCS=1 and look at the difference"
-        );
+        crate::docs::hold("diagnoses.md", "the table", "diagnosis::page", &table());
     }
 
     #[test]

@@ -19,7 +19,7 @@ mod place;
 mod privileges;
 mod render;
 
-pub use render::{render, summary};
+pub use render::render;
 
 /// How a check came out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

@@ -5,7 +5,8 @@ use std::io;
 
 use anstyle::{AnsiColor, Style};
 
-use super::{Report, Status};
+use super::{Check, Report, Status};
+use crate::trouble::Trouble;
 
 /// Writes the whole report, with colours if `colour`.
 ///
@@ -33,7 +34,9 @@ pub fn render(report: &Report, out: &mut impl io::Write, colour: bool) -> io::Re
             "  {style}{word:<4}{style:#}  {title:<width$}  {detail}"
         )?;
         if let Some(remedy) = &check.remedy {
-            writeln!(out, "        -> {}", escape(remedy))?;
+            let page =
+                page_of(check).map_or_else(String::new, |trouble| trouble.more().to_string());
+            writeln!(out, "        -> {}{page}", escape(remedy))?;
         }
     }
     let style = paint(style_of(if report.can_trace {
@@ -44,17 +47,11 @@ pub fn render(report: &Report, out: &mut impl io::Write, colour: bool) -> io::Re
     writeln!(out, "{style}{}{style:#}", escape(&report.verdict))
 }
 
-/// One line for an error message elsewhere: the verdict, then the first thing to
-/// do about it.
-pub fn summary(report: &Report) -> String {
-    let first = report
-        .checks
-        .iter()
-        .find(|check| check.status == Status::Fail);
-    match first.and_then(|check| check.remedy.as_deref()) {
-        Some(remedy) => escape(&format!("{}; {remedy}", report.verdict)),
-        None => escape(&report.verdict),
-    }
+/// The page about what has not come out well.
+fn page_of(check: &Check) -> Option<Trouble> {
+    matches!(check.status, Status::Warn | Status::Fail)
+        .then(|| Trouble::of_check(check.id))
+        .flatten()
 }
 
 fn word_of(status: Status) -> &'static str {
@@ -98,7 +95,6 @@ fn escape(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Check;
     use super::*;
 
     fn text(report: &Report, colour: bool) -> String {
@@ -133,11 +129,10 @@ Kernel
         -> switch it on
 Rights
   FAIL  capabilities  CAP_BPF is missing
-        -> run it with sudo
+        -> run it with sudo (more: sigwhy explain no-permission)
 sigwhy cannot trace on this machine: see capabilities
 "
         );
-        assert!(summary(&sample()).ends_with("see capabilities; run it with sudo"));
     }
 
     #[test]
@@ -172,6 +167,5 @@ sigwhy cannot trace on this machine: see capabilities
     fn nothing_wrong_can_trace() {
         let report = Report::new(Vec::new());
         assert_eq!(text(&report, false), "sigwhy can trace on this machine\n");
-        assert_eq!(summary(&report), "sigwhy can trace on this machine");
     }
 }

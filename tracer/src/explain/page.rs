@@ -1,4 +1,4 @@
-//! The reference page of one reason or one diagnosis.
+//! The reference page of one reason, one diagnosis or one trouble.
 //!
 //! What it says comes from the lists that the tracer itself uses; an example is
 //! looked for by asking the model, so that it cannot be wrong.
@@ -8,17 +8,19 @@ use serde::Serialize;
 use super::{Answer, From, Question, Set, State, Target, answer};
 use crate::decide::{Frozen, Reason, names};
 use crate::diagnosis::{Id, catalogue};
+use crate::trouble::Trouble;
 
 /// What there is to look up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Topic {
     Reason(Reason),
     Diagnosis(Id),
+    Trouble(Trouble),
 }
 
 impl Topic {
-    /// By id, in the spelling of records or of the command line. A word may be a
-    /// reason and a diagnosis (`stopped`): both then.
+    /// By id, in the spelling of records or of the command line. A word may be several
+    /// things (`stopped` a reason and a diagnosis): all of them then.
     pub fn find(name: &str) -> Vec<Self> {
         let wanted = catalogue::cli(name);
         let reason = Reason::ALL
@@ -26,7 +28,8 @@ impl Topic {
             .find(|reason| catalogue::cli(reason.id()) == wanted);
         let reason = reason.map(|reason| Self::Reason(*reason));
         let diagnosis = Id::find(name).map(Self::Diagnosis);
-        reason.into_iter().chain(diagnosis).collect()
+        let trouble = Trouble::find(&wanted).map(Self::Trouble);
+        reason.into_iter().chain(diagnosis).chain(trouble).collect()
     }
 }
 
@@ -46,6 +49,15 @@ pub enum Page {
         about: &'static str,
         evidence: &'static str,
         fix: &'static str,
+    },
+    Trouble {
+        id: &'static str,
+        title: &'static str,
+        /// What sigwhy prints of it, `...` for what differs.
+        said: &'static [&'static str],
+        why: &'static str,
+        /// In the order in which to try them.
+        steps: &'static [&'static str],
     },
 }
 
@@ -71,6 +83,16 @@ pub fn page(topic: Topic) -> Page {
                 about: entry.about,
                 evidence: entry.evidence,
                 fix: entry.fix,
+            }
+        }
+        Topic::Trouble(trouble) => {
+            let entry = trouble.entry();
+            Page::Trouble {
+                id: entry.id,
+                title: entry.title,
+                said: entry.said,
+                why: entry.why,
+                steps: entry.steps,
             }
         }
     }

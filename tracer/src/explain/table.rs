@@ -99,28 +99,3 @@ pub fn blocks(target: Target, signals: impl Iterator<Item = u32>) -> Vec<Block> 
     }
     blocks
 }
-
-/// Names, runs of real-time signals as one.
-pub fn list(signals: &[u32]) -> String {
-    let mut text: Vec<String> = Vec::new();
-    let mut at = 0;
-    while at < signals.len() {
-        let name = |signal| match signal {
-            64 => "SIGRTMAX",
-            other => names::signal(other),
-        };
-        let first = signals[at];
-        let mut last = at;
-        while first >= 32 && signals.get(last + 1) == Some(&(signals[last] + 1)) {
-            last += 1;
-        }
-        text.push(if last > at + 1 {
-            format!("{} to {}", name(first), name(signals[last]))
-        } else {
-            last = at;
-            name(first).to_owned()
-        });
-        at = last + 1;
-    }
-    text.join(", ")
-}

@@ -2,10 +2,10 @@
 
 use super::{
     page::{Page, Topic, example, page},
-    table::{blocks, list, rows},
+    table::{blocks, rows},
     *,
 };
-use crate::decide::Frozen;
+use crate::decide::{Frozen, names::list};
 use crate::output::text::Paint;
 
 fn shown(question: &Question) -> String {

@@ -5,12 +5,11 @@
 use std::io::{self, Write};
 
 use super::{Answer, page::Page, table::Block};
-use crate::decide::{Outcome, Reason};
+use crate::decide::{Outcome, Reason, names};
 use crate::output::{
-    text::Paint,
+    text::{Paint, path},
     wrap::{width, wrap},
 };
-use crate::record::PathStep;
 
 const COLUMNS: usize = 80;
 
@@ -44,19 +43,11 @@ pub fn answer(out: &mut impl Write, answer: &Answer, paint: Paint) -> io::Result
     }
     writeln!(out)?;
     writeln!(out, "The kernel's tests, in order:")?;
-    for step in &answer.path {
-        self::step(out, step, paint)?;
-    }
-    let forced = if answer.forced {
-        "forced"
-    } else {
-        "not forced"
-    };
-    writeln!(
-        out,
-        "  {}",
-        paint.bold(&format!("decided by {}; {forced}", answer.rule))
-    )
+    let mut path = String::new();
+    path::explained(&mut path, &answer.path, COLUMNS, "  ", paint);
+    out.write_all(path.as_bytes())?;
+    let decided = path::decided(answer.rule, Some(answer.forced));
+    writeln!(out, "  {}", paint.bold(&decided))
 }
 
 fn said(
@@ -70,21 +61,6 @@ fn said(
     writeln!(out, "{}", wrap(explanation, COLUMNS, "  ", "  "))
 }
 
-fn step(out: &mut impl Write, step: &PathStep, paint: Paint) -> io::Result<()> {
-    let test = format!("{}: {}", step.function, step.test);
-    writeln!(out, "{}", wrap(&test, COLUMNS, "  ", "      "))?;
-    let holds = if step.holds { "yes" } else { "no" };
-    let line = match step.values.as_str() {
-        "" => holds.to_owned(),
-        values => format!("{holds}: {values}"),
-    };
-    writeln!(
-        out,
-        "{}",
-        paint.faint(&wrap(&line, COLUMNS, "    -> ", "       "))
-    )
-}
-
 /// Every signal from every side.
 ///
 /// # Errors
@@ -96,7 +72,7 @@ pub fn table(out: &mut impl Write, blocks: &[Block], paint: Paint) -> io::Result
         if index > 0 {
             writeln!(out)?;
         }
-        let names = super::table::list(&block.signals);
+        let names = names::list(&block.signals);
         writeln!(out, "{}", wrap(&paint.bold(&names), COLUMNS, "", ""))?;
         let mut head = " ".repeat(ROW);
         for (from, _) in super::table::FROM {
@@ -182,6 +158,42 @@ pub fn page(out: &mut impl Write, page: &Page, paint: Paint) -> io::Result<()> {
             item(out, "Recognised by", &format!("{evidence}."))?;
             item(out, "What to do", fix)
         }
+        Page::Trouble {
+            id,
+            title,
+            said,
+            why,
+            steps,
+        } => {
+            writeln!(out, "{}: {}", paint.bold(id), title)?;
+            for line in *said {
+                writeln!(out)?;
+                writeln!(out, "{}", wrap(line, COLUMNS, "  | ", "  | "))?;
+            }
+            writeln!(out)?;
+            writeln!(out, "{}", wrap(why, COLUMNS, "", ""))?;
+            writeln!(out)?;
+            writeln!(out, "{}", paint.bold("What to do"))?;
+            steps.iter().try_for_each(|text| advice(out, text))
+        }
+    }
+}
+
+/// A step: a sentence, or a sentence and a command on a line of its own, for it to
+/// be copied.
+fn advice(out: &mut impl Write, text: &str) -> io::Result<()> {
+    let command = text
+        .strip_suffix('`')
+        .and_then(|rest| rest.rsplit_once('`'));
+    match command {
+        Some((before, command)) => {
+            writeln!(out, "{}", wrap(before.trim_end(), COLUMNS, "  - ", "    "))?;
+            writeln!(out, "      {command}")
+        }
+        None => {
+            let plain = text.replace('`', "");
+            writeln!(out, "{}", wrap(&plain, COLUMNS, "  - ", "    "))
+        }
     }
 }
 
@@ -190,14 +202,26 @@ pub fn page(out: &mut impl Write, page: &Page, paint: Paint) -> io::Result<()> {
 /// # Errors
 /// Those of the writer.
 pub fn topics(out: &mut impl Write, paint: Paint) -> io::Result<()> {
-    let reasons: Vec<_> = Reason::ALL.iter().map(|reason| reason.id()).collect();
-    let diagnoses: Vec<_> = crate::diagnosis::catalogue::ALL
-        .iter()
-        .map(|entry| entry.id.cli())
-        .collect();
-    writeln!(out, "{}", paint.bold("Reasons, of one signal"))?;
-    writeln!(out, "{}", wrap(&reasons.join(" "), COLUMNS, "  ", "  "))?;
-    writeln!(out)?;
-    writeln!(out, "{}", paint.bold("Diagnoses, of one termination"))?;
-    writeln!(out, "{}", wrap(&diagnoses.join(" "), COLUMNS, "  ", "  "))
+    let reasons = Reason::ALL.iter().map(|reason| reason.id().to_owned());
+    let diagnoses = crate::diagnosis::catalogue::ALL.iter();
+    let troubles = crate::trouble::ALL.iter();
+    let lists: [(&str, Vec<String>); 3] = [
+        ("Reasons: why one signal fared as it did", reasons.collect()),
+        (
+            "Diagnoses: what was wrong with a termination",
+            diagnoses.map(|entry| entry.id.cli()).collect(),
+        ),
+        (
+            "Troubles: what keeps sigwhy itself from its work",
+            troubles.map(|entry| entry.id.to_owned()).collect(),
+        ),
+    ];
+    for (title, words) in lists {
+        writeln!(out, "{}", paint.bold(title))?;
+        writeln!(out, "{}", wrap(&words.join(" "), COLUMNS, "  ", "  "))?;
+        writeln!(out)?;
+    }
+    let how = "`sigwhy explain WORD` prints the page of one; `sigwhy explain --signal TERM \
+               --init` asks what the kernel would do with a signal, and --table asks it for all.";
+    writeln!(out, "{}", wrap(how, COLUMNS, "", ""))
 }

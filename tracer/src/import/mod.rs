@@ -19,6 +19,7 @@ use anyhow::Context as _;
 use clap::ValueEnum;
 
 use crate::record::{Record, Timestamp};
+use crate::trouble::Trouble;
 
 mod bpftrace;
 mod event;
@@ -259,7 +260,9 @@ impl Reading {
                 (None, Some(bad)) => format!("line {bad} has an event that is cut or changed"),
                 (None, None) => format!("line {line} is none of its lines"),
             };
-            anyhow::bail!("{name} has no signal event as {wanted} prints them: {what}");
+            return Err(Trouble::NoRecording.error(format!(
+                "{name} has no signal event as {wanted} prints them: {what}"
+            )));
         }
         // Each processor has its own buffer.
         self.events.sort_by_key(|event| event.ns);

@@ -26,6 +26,7 @@ use super::{
     offsets::{self, Offsets},
     ring::Ring,
 };
+use crate::trouble::Trouble;
 
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/sigwhy-ebpf"));
 
@@ -122,10 +123,12 @@ impl std::ops::AddAssign for Sums {
 /// Without BTF, or without the privilege to make maps; one line each.
 pub(super) fn open(options: &Options) -> anyhow::Result<(Ebpf, Offsets)> {
     let path = options.btf.as_deref().unwrap_or(Path::new(btf::VMLINUX));
-    // Its errors name the file, and say what to do, by themselves.
-    let kernel_btf = Btf::from_file(path)?;
+    // Their errors say what failed, and what to do, by themselves.
+    let kernel_btf =
+        Btf::from_file(path).map_err(|error| Trouble::NoBtf.error(error.to_string()))?;
     let proc_cgroups = std::fs::read_to_string("/proc/cgroups").unwrap_or_default();
-    let offsets = offsets::resolve(&kernel_btf, cgroup::v1_controller(&proc_cgroups))?;
+    let offsets = offsets::resolve(&kernel_btf, cgroup::v1_controller(&proc_cgroups))
+        .map_err(|error| Trouble::MissingFields.error(error.to_string()))?;
     drop(kernel_btf);
 
     let mut gates = options.gates;
@@ -304,8 +307,8 @@ fn unattached(attachment: &Attachment) -> anyhow::Error {
         })
     });
     match cause {
-        Some(cause) => cause.context(line),
-        None => anyhow!(line),
+        Some(cause) => cause.context(Trouble::HookRefused.known(line)),
+        None => Trouble::HookRefused.error(line),
     }
 }
 
@@ -331,11 +334,23 @@ fn explain_privilege(error: anyhow::Error) -> anyhow::Error {
         .chain()
         .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
         .find(|cause| matches!(cause.raw_os_error(), Some(libc::EPERM | libc::EACCES)));
-    let Some(refused) = refused.filter(|_| !nix::unistd::geteuid().is_root()) else {
+    let Some(refused) = refused else {
         return one_line(error);
     };
-    let line = format!(
-        "the kernel does not let this user load eBPF programs ({refused}): run with sudo, or with CAP_BPF and CAP_PERFMON; `sigwhy doctor` says more"
-    );
-    error.context(line)
+    let (trouble, line) = if nix::unistd::geteuid().is_root() {
+        (
+            Trouble::LoadRefused,
+            format!(
+                "the kernel does not let even root load eBPF programs here ({refused}): run it on the host, outside of containers and user namespaces; `sigwhy doctor` tells what is in the way"
+            ),
+        )
+    } else {
+        (
+            Trouble::NoPermission,
+            format!(
+                "the kernel does not let this user load eBPF programs ({refused}): run with sudo, or with CAP_BPF and CAP_PERFMON; `sigwhy doctor` tells what is missing"
+            ),
+        )
+    };
+    error.context(trouble.known(line))
 }

@@ -28,17 +28,37 @@ impl Identity {
 
 /// The actors on stage, in the order in which they came.
 #[derive(Debug, Clone, Default)]
-pub struct Cast(Vec<(Actor, Identity)>);
+pub struct Cast {
+    actors: Vec<(Actor, Identity)>,
+    /// Whose part somebody from outside takes: docker, for who stops a container.
+    understudied: Option<Actor>,
+}
 
 impl Cast {
     pub fn add(&mut self, name: Actor, identity: Identity) {
-        self.0.push((name, identity));
+        self.actors.push((name, identity));
     }
 
     /// The actor that this process is.
     pub fn name(&self, process: &Process) -> Option<Actor> {
-        let known = self.0.iter().find(|(_, identity)| identity.is(process));
+        let known = self
+            .actors
+            .iter()
+            .find(|(_, identity)| identity.is(process));
         known.map(|(name, _)| *name)
+    }
+
+    /// From now on, whoever is not on stage sends what this actor would.
+    pub fn understudy(&mut self, actor: Actor) {
+        self.understudied = Some(actor);
+    }
+
+    /// Whether this process sends as the actor: it is that one, or takes its part.
+    pub fn sends_as(&self, process: &Process, actor: Actor) -> bool {
+        match self.name(process) {
+            Some(name) => name == actor,
+            None => self.understudied == Some(actor),
+        }
     }
 
     /// Whether a record is about one of the actors: signals and deliveries by

@@ -1,15 +1,18 @@
 //! Holds what was recorded to what was predicted. Pure.
 //!
 //! Every expectation takes one record; a signal to an actor that no expectation
-//! takes is held against the prediction too.
+//! takes is held against the prediction too. What the processes themselves saw is
+//! in [`witness`].
 
 use serde::Serialize;
+use tracer_common::signals::SIGABRT;
 
-use super::arena::Status;
 use super::cast::Cast;
-use super::scenario::{Actor, Expect, From, Scenario, Seen};
-use crate::decide::{Outcome, Reason, names, sender::Kind};
+use super::scenario::{Expect, From, Scenario, Seen};
+use crate::decide::{Outcome, Reason, sender::Kind};
 use crate::record::{Deliver, Record, Signal, Zap, ZapPhase};
+
+mod witness;
 
 /// One expectation and what came of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -37,35 +40,18 @@ const NOTHING: &str = "no such event";
 /// was nothing else.
 pub fn check(scenario: &Scenario, cast: &Cast, records: &[Record], seen: &[Seen]) -> Vec<Check> {
     let mut taken = vec![false; records.len()];
+    let seen = &witness::completed(seen, cast, records);
     let mut checks: Vec<Check> = scenario
         .expected
         .iter()
-        .map(|expect| {
+        .enumerate()
+        .map(|(index, expect)| {
             let got = match *expect {
                 Expect::Signal { .. } | Expect::Deliver { .. } | Expect::Zap { .. } => {
                     recorded(expect, cast, records, &mut taken)
                 }
-                Expect::Fate { who, fate } => witnessed(seen, |seen| match seen {
-                    Seen::Fate { who: w, status } if *w == who => {
-                        Some((fate.is(*status), fared(*status)))
-                    }
-                    _ => None,
-                }),
-                Expect::Handled { who, signal, times } => witnessed(seen, |seen| match seen {
-                    Seen::Handled {
-                        who: w,
-                        signal: s,
-                        times: got,
-                    } if (*w, *s) == (who, signal) => Some((*got == times, format!("{got} times"))),
-                    _ => None,
-                }),
-                Expect::Took { who, signal } => witnessed(seen, |seen| match seen {
-                    Seen::Took { who: w, signal: s } if *w == who => {
-                        let got = s.map_or("no signal in time", names::signal);
-                        Some((*s == Some(signal), got.to_owned()))
-                    }
-                    _ => None,
-                }),
+                Expect::AbortDropped { who } => aborted(who, cast, records, &mut taken),
+                _ => witness::witnessed(scenario.expected, index, seen),
             };
             Check::of(expect.to_string(), got)
         })
@@ -97,17 +83,6 @@ fn counts(record: &Record) -> bool {
     }
 }
 
-fn witnessed(
-    seen: &[Seen],
-    mut find: impl FnMut(&Seen) -> Option<(bool, String)>,
-) -> Result<(), String> {
-    match seen.iter().find_map(&mut find) {
-        Some((true, _)) => Ok(()),
-        Some((false, got)) => Err(got),
-        None => Err("nothing was heard of it".to_owned()),
-    }
-}
-
 /// Takes the record that an expectation is about: the first that is left of the
 /// same signal to the same process, so that events come in the order predicted.
 fn recorded(
@@ -132,6 +107,38 @@ fn recorded(
     }
 }
 
+/// Takes every SIGABRT that an init sent itself in abort(3). Each must be dropped,
+/// where it is sent or, if it was blocked there, where it is taken from the queue.
+fn aborted(who: &str, cast: &Cast, records: &[Record], taken: &mut [bool]) -> Result<(), String> {
+    let (mut dropped, mut wrong) = (0, Vec::new());
+    for (record, taken) in records.iter().zip(taken) {
+        let (target, signal, decision, by_itself) = match record {
+            Record::Signal(r) => (
+                &r.target,
+                &r.signal,
+                (r.outcome, r.reason),
+                r.sender.kind == Kind::Process && cast.name(&r.sender.process) == Some(who),
+            ),
+            Record::Deliver(r) => (&r.target, &r.signal, (r.outcome, r.reason), true),
+            _ => continue,
+        };
+        if *taken || signal.number != SIGABRT || cast.name(&target.process) != Some(who) {
+            continue;
+        }
+        *taken = true;
+        match decision {
+            (Outcome::Dropped, _) if by_itself => dropped += 1,
+            (Outcome::Queued, Reason::Blocked) if by_itself => {}
+            (outcome, reason) => wrong.push(self::decision(outcome, reason)),
+        }
+    }
+    match (dropped, wrong.as_slice()) {
+        (0, []) => Err(NOTHING.to_owned()),
+        (_, []) => Ok(()),
+        (_, wrong) => Err(wrong.join(", ")),
+    }
+}
+
 /// What is wrong with a record, which may be nothing; `None` if it is about
 /// something else.
 fn mismatches(expect: &Expect, record: &Record, cast: &Cast) -> Option<Vec<String>> {
@@ -152,11 +159,16 @@ fn mismatches(expect: &Expect, record: &Record, cast: &Cast) -> Option<Vec<Strin
             if r.forced != *forced {
                 wrong.push(format!("force {}", yes(r.forced)));
             }
-            let (kind, who) = match from {
-                From::Process(who) => (Kind::Process, who),
-                From::Zap(init) => (Kind::Zap, init),
+            let name = cast.name(&r.sender.process);
+            let is_from = match from {
+                From::Process(who) => {
+                    r.sender.kind == Kind::Process && cast.sends_as(&r.sender.process, who)
+                }
+                From::Zap(init) => r.sender.kind == Kind::Zap && name == Some(init),
+                From::Child(who) => r.sender.kind == Kind::ChildExit && name == Some(who),
+                From::Kernel => !r.sender.kind.names_a_process(),
             };
-            if r.sender.kind != kind || cast.name(&r.sender.process) != Some(who) {
+            if !is_from {
                 wrong.push(format!("from {}", sender(r, cast)));
             }
         }
@@ -225,17 +237,6 @@ fn yes(holds: bool) -> &'static str {
     if holds { "yes" } else { "no" }
 }
 
-fn fared(status: Status) -> String {
-    let name = |signal: i32| u32::try_from(signal).map_or("?", names::signal);
-    match status {
-        Status::Alive => "it lives".to_owned(),
-        Status::Exited(code) => format!("it exits by itself with code {code}"),
-        Status::Signaled { signal, .. } => format!("it is ended by {}", name(signal)),
-        Status::Stopped(signal) => format!("it is stopped by {}", name(signal)),
-        Status::Gone => "it is gone, and nobody saw how".to_owned(),
-    }
-}
-
 /// A record that nobody expected, in a few words.
 fn brief(record: &Record, cast: &Cast) -> Option<String> {
     let name = |process| cast.name(process).unwrap_or("?");
@@ -259,69 +260,6 @@ fn brief(record: &Record, cast: &Cast) -> Option<String> {
         Record::Zap(r) => format!("the end of {}'s namespace: {}", name(&r.init), zap_words(r)),
         _ => return None,
     })
-}
-
-impl std::fmt::Display for Expect {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match *self {
-            Self::Signal {
-                from,
-                to,
-                signal,
-                outcome,
-                reason,
-                forced,
-            } => {
-                let name = names::signal(signal);
-                match from {
-                    From::Process(who) => write!(f, "{name} from {who} to {to}")?,
-                    From::Zap(init) => write!(f, "{name} to {to} from the end of {init}")?,
-                }
-                let (outcome, reason) = (outcome.id(), reason.id());
-                write!(f, ": {outcome} ({reason}, force {})", yes(forced))
-            }
-            Self::Deliver {
-                to,
-                signal,
-                outcome,
-                reason,
-            } => {
-                let name = names::signal(signal);
-                let decision = decision(outcome, reason);
-                write!(f, "{name} taken from the queue by {to}: {decision}")
-            }
-            Self::Zap {
-                init,
-                killed: 0,
-                unheard: _,
-            } => write!(f, "the namespace of {init} ends, nobody is left in it"),
-            Self::Zap {
-                init,
-                killed,
-                unheard,
-            } => write!(
-                f,
-                "the namespace of {init} ends: {killed} killed, {unheard} with a SIGTERM handler \
-                 that never ran"
-            ),
-            Self::Fate { who, fate } => write!(f, "{who} {fate}"),
-            Self::Handled { who, signal, times } => {
-                write!(f, "{}", handled(who, signal, times))
-            }
-            Self::Took { who, signal } => {
-                write!(f, "{who} gets {} from sigwait", names::signal(signal))
-            }
-        }
-    }
-}
-
-fn handled(who: Actor, signal: u32, times: u64) -> String {
-    let name = names::signal(signal);
-    match times {
-        0 => format!("the {name} handler of {who} has not run"),
-        1 => format!("the {name} handler of {who} has run once"),
-        n => format!("the {name} handler of {who} has run {n} times"),
-    }
 }
 
 #[cfg(test)]

@@ -8,6 +8,8 @@
 pub mod arena;
 pub mod cast;
 pub mod check;
+pub mod cue;
+pub mod docker;
 pub mod play;
 pub mod report;
 pub mod scenario;

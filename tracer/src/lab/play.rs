@@ -7,12 +7,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{Context as _, bail};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Instant, sleep};
-use tracer_common::signals::{SIGCHLD, SIGURG, SIGWINCH, mask};
+use tracer_common::signals::{self, SIGCHLD, SIGURG, SIGWINCH, mask};
 
 use super::check::check;
+use super::cue::Cues;
+use super::docker::Docker;
 use super::report::Report;
 use super::scenario::Scenario;
 use super::stage::{self, Backstage, Performance, Told};
@@ -20,6 +22,7 @@ use crate::capture::{Session, boottime};
 use crate::kernel::ladder::Forced;
 use crate::kernel::load;
 use crate::record::Record;
+use crate::trouble::Trouble;
 
 /// How long records may take to arrive after the last step.
 const RECORD_TIMEOUT: Duration = Duration::from_secs(1);
@@ -33,11 +36,22 @@ const LOOK: Duration = Duration::from_millis(5);
 /// How long the stage may take to end after an interruption.
 const CURTAIN: Duration = Duration::from_secs(3);
 
+/// The same where docker has containers to remove.
+const DOCKER_CURTAIN: Duration = Duration::from_secs(15);
+
+/// How long nothing may happen before the next cue is asked for: what the last
+/// step caused has been shown by then.
+const QUIET: Duration = Duration::from_millis(60);
+
 /// A thing to show, in the order in which things happened.
 #[derive(Debug)]
 pub enum Scene<'a> {
     Step(&'a Told),
     Record(&'a Record),
+    /// The next step waits for a cue.
+    Pause,
+    /// No cue will come any more: the rest goes on without.
+    NoMoreCues,
 }
 
 /// Ctrl-C and SIGTERM.
@@ -66,15 +80,43 @@ impl Interrupt {
     }
 }
 
-/// What to load for scenarios: containers only, without the noise of every
-/// machine. No narrower: a SIGTERM that is filtered out would make "its handler
-/// never ran" a guess.
-pub fn load_options(forced: &[Forced]) -> load::Options {
+/// The noise of every machine: traced only for a scenario that is about it.
+const NOISE: u64 = mask(SIGCHLD) | mask(SIGURG) | mask(SIGWINCH) | mask(32) | mask(33);
+
+/// What to load for scenarios: containers only, without [`NOISE`] that none of
+/// them asks for. No narrower: a SIGTERM that is filtered out would make "its
+/// handler never ran" a guess.
+pub fn load_options(forced: &[Forced], scenarios: &[&Scenario]) -> load::Options {
+    let also = scenarios
+        .iter()
+        .fold(0, |also, scenario| also | scenario.also);
     load::Options {
         forced: forced.to_vec(),
-        signal_set: !(mask(SIGCHLD) | mask(SIGURG) | mask(SIGWINCH) | mask(32) | mask(33)),
+        signal_set: !NOISE | also,
         ..load::Options::default()
     }
+}
+
+/// Whether a record is of a signal that this scenario wants traced: others may
+/// have asked for more.
+fn is_wanted(record: &Record, scenario: &Scenario) -> bool {
+    let signal = match record {
+        Record::Signal(r) => r.signal.number,
+        Record::Deliver(r) => r.signal.number,
+        _ => return true,
+    };
+    signals::contains(!NOISE | scenario.also, signal)
+}
+
+/// How to play.
+#[derive(Debug)]
+pub struct Manner {
+    /// The time between SIGTERM and SIGKILL, in scenarios that have one.
+    pub grace: Duration,
+    /// What each step that is shown waits for, if anything.
+    pub cues: Option<Cues>,
+    /// Who makes the containers; by default they are bare PID namespaces.
+    pub docker: Option<Arc<Docker>>,
 }
 
 /// Plays `scenario` with processes that run `exe`, the `sigwhy` binary, and
@@ -88,16 +130,21 @@ pub async fn play(
     session: &mut Session,
     scenario: &'static Scenario,
     exe: &Path,
-    grace: Duration,
+    manner: &mut Manner,
     interrupt: &mut Interrupt,
     mut show: impl FnMut(Scene<'_>) -> anyhow::Result<()>,
 ) -> anyhow::Result<Option<Report>> {
     let lost_before = session.loss()?.ring_full;
-    let backstage = Arc::new(Backstage::default());
+    let backstage = Arc::new(Backstage::new(manner.cues.is_some()));
     let _curtain = Curtain(Arc::clone(&backstage));
     let mut stage = tokio::task::spawn_blocking({
         let (backstage, exe) = (Arc::clone(&backstage), exe.to_owned());
-        move || stage::perform(scenario, &exe, grace, &backstage)
+        let manner = stage::Manner {
+            grace: manner.grace,
+            stepwise: manner.cues.is_some(),
+            docker: manner.docker.clone(),
+        };
+        move || stage::perform(scenario, &exe, &manner, &backstage)
     });
     let mut watcher = Watcher {
         session,
@@ -111,16 +158,34 @@ pub async fn play(
             checks: Vec::new(),
         },
     };
+    let mut waiting = Waiting::No;
     let performance: Performance = loop {
+        waiting = waiting.next(&watcher, backstage.awaits_cue());
+        if waiting == Waiting::Due {
+            show(Scene::Pause)?;
+            waiting = Waiting::Asked;
+        }
         tokio::select! {
             biased;
             () = interrupt.recv() => {
                 backstage.cancel();
                 // Its processes end with it, or else with this process.
-                let _ = tokio::time::timeout(CURTAIN, stage).await;
+                let curtain = match manner.docker {
+                    Some(_) => DOCKER_CURTAIN,
+                    None => CURTAIN,
+                };
+                let _ = tokio::time::timeout(curtain, stage).await;
                 return Ok(None);
             }
             done = &mut stage => break done.context("the stage's thread")?.map_err(one_line)?,
+            more = next_cue(&mut manner.cues), if waiting == Waiting::Asked => {
+                if !more {
+                    show(Scene::NoMoreCues)?;
+                    manner.cues = None;
+                }
+                backstage.cue(!more);
+                waiting = Waiting::No;
+            }
             ready = watcher.session.ready() => ready?,
             () = sleep(LOOK) => {}
         }
@@ -161,6 +226,37 @@ pub async fn play(
     Ok(Some(report))
 }
 
+/// Where the stage stands with its next cue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Waiting {
+    No,
+    /// It waits since then; what the last step caused may still come.
+    Since(Instant),
+    /// Now is the time to ask for it.
+    Due,
+    Asked,
+}
+
+impl Waiting {
+    fn next(self, watcher: &Watcher<'_>, awaits: bool) -> Self {
+        match self {
+            Self::No if awaits => Self::Since(Instant::now()),
+            Self::Since(begin) if begin.elapsed() >= QUIET && watcher.pending.is_empty() => {
+                Self::Due
+            }
+            other => other,
+        }
+    }
+}
+
+/// Whether a cue came, or none will any more.
+async fn next_cue(cues: &mut Option<Cues>) -> bool {
+    match cues {
+        Some(cues) => cues.next().await,
+        None => false,
+    }
+}
+
 /// Ends the performance, however its watcher leaves.
 struct Curtain(Arc<Backstage>);
 
@@ -172,7 +268,9 @@ impl Drop for Curtain {
 
 /// A failure on the stage and its causes in the one line that is printed.
 fn one_line(error: anyhow::Error) -> anyhow::Error {
-    anyhow!("the demonstration failed, which says nothing about the prediction: {error:#}")
+    Trouble::LabFailed.error(format!(
+        "the demonstration failed, which says nothing about the prediction: {error:#}"
+    ))
 }
 
 /// The watching side of one scenario.
@@ -213,7 +311,7 @@ impl Watcher<'_> {
         let ours = self.backstage.with_cast(|cast| {
             self.fresh
                 .drain(..)
-                .filter(|record| cast.concerns(record))
+                .filter(|record| cast.concerns(record) && is_wanted(record, self.report.scenario))
                 .collect::<Vec<_>>()
         });
         self.pending.extend(ours.into_iter().map(Pending::Record));

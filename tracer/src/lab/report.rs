@@ -35,12 +35,15 @@ impl Serialize for Report {
         let Scenario {
             name,
             title,
+            see,
             prediction,
             lesson,
+            article,
+            exercises,
             functions,
             ..
         } = self.scenario;
-        let mut object = serializer.serialize_struct("Report", 9)?;
+        let mut object = serializer.serialize_struct("Report", 12)?;
         object.serialize_field("scenario", name)?;
         object.serialize_field("title", title)?;
         object.serialize_field("prediction", prediction)?;
@@ -50,6 +53,9 @@ impl Serialize for Report {
         object.serialize_field("verdict", self.verdict())?;
         object.serialize_field("lesson", lesson)?;
         object.serialize_field("kernel_functions", functions)?;
+        object.serialize_field("see", see)?;
+        object.serialize_field("article", article)?;
+        object.serialize_field("exercises", exercises)?;
         object.end()
     }
 }

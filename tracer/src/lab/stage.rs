@@ -5,16 +5,25 @@
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{Context as _, anyhow};
 
-use super::arena::{Arena, Disposition, Order, Specimen};
-use super::cast::{Cast, Identity};
+use super::arena::{Arena, Specimen, Status};
+use super::cast::Identity;
+use super::docker::{self, Container, Docker, Stopping};
 use super::scenario::{Actor, Expect, Scenario, Seen, Step};
 use crate::capture::boottime;
-use crate::decide::names;
+use crate::explain::Answer;
+
+mod act;
+mod backstage;
+mod docked;
+mod numbers;
+
+pub use backstage::{Backstage, Told};
+use numbers::Numbers;
 
 /// Long enough for a busy machine, and never waited out when all is well.
 const SOON: Duration = Duration::from_secs(5);
@@ -23,77 +32,18 @@ const SOON: Duration = Duration::from_secs(5);
 /// arena be unable to end them.
 const LIFE: u64 = 30;
 
-/// A step that was done, in words.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Told {
-    /// CLOCK_BOOTTIME just before, in nanoseconds.
-    pub mono_ns: u64,
-    pub text: String,
-}
+/// The same where a person says when it goes on.
+const LIFE_STEPWISE: u64 = 3600;
 
-/// What the performing thread and the watching one share.
-#[derive(Debug, Default)]
-pub struct Backstage {
-    state: Mutex<State>,
-    cancelled: Condvar,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    cast: Cast,
-    told: Vec<Told>,
-    cancelled: bool,
-}
-
-impl Backstage {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // Plain data, whole at every moment.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Ends the performance before its next step, or within a pause.
-    pub fn cancel(&self) {
-        self.lock().cancelled = true;
-        self.cancelled.notify_all();
-    }
-
-    /// Reads who is on stage by now.
-    pub fn with_cast<T>(&self, read: impl FnOnce(&Cast) -> T) -> T {
-        read(&self.lock().cast)
-    }
-
-    /// The steps told since the last call.
-    pub fn take_told(&self) -> Vec<Told> {
-        std::mem::take(&mut self.lock().told)
-    }
-
-    fn tell(&self, mono_ns: u64, text: String) {
-        self.lock().told.push(Told { mono_ns, text });
-    }
-
-    fn check(&self) -> anyhow::Result<()> {
-        if self.lock().cancelled {
-            bail!("interrupted");
-        }
-        Ok(())
-    }
-
-    /// Sleeps, unless it is cancelled.
-    fn pause(&self, time: Duration) -> anyhow::Result<()> {
-        let end = Instant::now() + time;
-        let mut state = self.lock();
-        while !state.cancelled {
-            let left = end.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Ok(());
-            }
-            (state, _) = self
-                .cancelled
-                .wait_timeout(state, left)
-                .unwrap_or_else(PoisonError::into_inner);
-        }
-        bail!("interrupted");
-    }
+/// How a scenario is performed.
+#[derive(Debug, Clone, Default)]
+pub struct Manner {
+    /// What [`Step::Grace`] takes.
+    pub grace: Duration,
+    /// Whether a person says when each step is done.
+    pub stepwise: bool,
+    /// Who makes the containers, if not the arena itself.
+    pub docker: Option<Arc<Docker>>,
 }
 
 /// What a performance leaves: what was seen, and the processes that are still
@@ -108,8 +58,21 @@ pub struct Performance {
 #[derive(Debug)]
 struct Company {
     arena: Arena,
-    actors: HashMap<Actor, Specimen>,
+    actors: HashMap<Actor, Role>,
     inits: Vec<Specimen>,
+    /// Those of `inits` that docker made.
+    containers: HashMap<Actor, Container>,
+}
+
+/// A process on stage.
+#[derive(Debug)]
+struct Role {
+    specimen: Specimen,
+    numbers: Numbers,
+    /// It sleeps in a sigwait or on a signalfd, and answers nothing.
+    waits: bool,
+    /// How it ended, as its parent saw it.
+    end: Option<Status>,
 }
 
 impl Drop for Company {
@@ -134,30 +97,40 @@ impl Drop for Company {
 pub fn perform(
     scenario: &Scenario,
     exe: &Path,
-    grace: Duration,
+    manner: &Manner,
     backstage: &Backstage,
 ) -> anyhow::Result<Performance> {
+    let life = if manner.stepwise { LIFE_STEPWISE } else { LIFE } + manner.grace.as_secs();
     let mut stage = Stage {
         company: Company {
-            arena: Arena::with_life(exe, grace.as_secs() + LIFE)?,
+            arena: Arena::with_life(exe, life)?,
             actors: HashMap::new(),
             inits: Vec::new(),
+            containers: HashMap::new(),
         },
         seen: Vec::new(),
-        grace,
+        manner,
+        stopped: manner.docker.as_ref().and(docker::stopped(scenario)),
+        stopping: None,
+        life: Duration::from_secs(life),
         backstage,
+        shown: false,
     };
+    if let Some((sender, _)) = stage.stopped {
+        backstage.update_cast(|cast| cast.understudy(sender));
+    }
     for (steps, shown) in [(scenario.setup, false), (scenario.steps, true)] {
+        stage.shown = shown;
         for step in steps {
             backstage.check()?;
             stage
-                .step(*step, shown)
+                .step(*step)
                 .with_context(|| format!("{}: {step:?}", scenario.name))?;
         }
     }
     for expect in scenario.expected {
         if let Expect::Fate { who, .. } = expect {
-            let status = stage.actor(who)?.fate(SOON)?;
+            let status = stage.fate(who)?;
             stage.seen.push(Seen::Fate { who, status });
         }
     }
@@ -170,102 +143,82 @@ pub fn perform(
 struct Stage<'a> {
     company: Company,
     seen: Vec<Seen>,
-    grace: Duration,
+    manner: &'a Manner,
+    /// Whose part docker stop takes, and whom it stops.
+    stopped: Option<(Actor, Actor)>,
+    /// While it does.
+    stopping: Option<Stopping>,
+    life: Duration,
     backstage: &'a Backstage,
+    /// Whether what is done now is told.
+    shown: bool,
 }
 
 impl Stage<'_> {
-    fn actor(&self, name: &str) -> anyhow::Result<&Specimen> {
-        self.company
-            .actors
-            .get(name)
-            .ok_or_else(|| anyhow!("the scenario has no process {name}"))
+    fn role(&self, name: &str) -> anyhow::Result<&Role> {
+        let role = self.company.actors.get(name);
+        role.ok_or_else(|| anyhow!("the scenario has no process {name}"))
     }
 
-    fn enter(&mut self, name: Actor, specimen: Specimen) -> anyhow::Result<()> {
+    fn role_mut(&mut self, name: &str) -> anyhow::Result<&mut Role> {
+        let role = self.company.actors.get_mut(name);
+        role.ok_or_else(|| anyhow!("the scenario has no process {name}"))
+    }
+
+    fn actor(&self, name: &str) -> anyhow::Result<&Specimen> {
+        Ok(&self.role(name)?.specimen)
+    }
+
+    /// Lets the watching side know who it is.
+    fn introduce(&self, name: Actor, specimen: &Specimen) -> anyhow::Result<()> {
         let identity = Identity {
             pid_ns: specimen.pid_ns()?,
             ns_pid: specimen.ns_pid(),
             start_ticks: specimen.start_ticks(),
         };
-        self.backstage.lock().cast.add(name, identity);
-        self.company.actors.insert(name, specimen);
+        self.backstage.update_cast(|cast| cast.add(name, identity));
         Ok(())
     }
 
-    fn step(&mut self, step: Step, shown: bool) -> anyhow::Result<()> {
-        // Before it is done: what it causes comes after it.
-        if shown && let Some(text) = step.told(self.grace) {
-            self.backstage.tell(boottime(), text);
-        }
-        match step {
-            Step::Host { name } => self.enter(name, self.company.arena.spawn_host(name)?)?,
-            Step::Init { name, parent } => {
-                let init = self.actor(parent)?.spawn_init(name)?;
-                self.company.inits.push(init.clone());
-                self.enter(name, init)?;
-            }
-            Step::Child { name, parent } => {
-                self.enter(name, self.actor(parent)?.spawn_child(name)?)?;
-            }
-            Step::Handle { who, signal } => {
-                self.actor(who)?
-                    .dispose(number(signal), Disposition::Handler)?;
-            }
-            Step::Block { who, signal } => self.actor(who)?.block(&[number(signal)])?,
-            Step::Unblock { who, .. } => {
-                let who = self.actor(who)?;
-                who.block(&[])?;
-                who.fate(SOON)?;
-            }
-            Step::Sigwait { who, signal } => {
-                self.actor(who)?.sigwait(&[number(signal)], SOON)?;
-            }
-            Step::Kill { from, to, signal } => self.kill(from, to, signal, shown)?,
-            Step::Settle { who } => {
-                self.actor(who)?.fate(SOON)?;
-            }
-            Step::Count { who, signal } => {
-                let times = self.actor(who)?.caught(number(signal))?;
-                self.seen.push(Seen::Handled { who, signal, times });
-            }
-            Step::Awaken { who } => {
-                let signal = self.actor(who)?.awaited_signal(SOON)?;
-                self.seen.push(Seen::Took {
-                    who,
-                    signal: signal.and_then(|signal| u32::try_from(signal).ok()),
-                });
-            }
-            Step::Exit { who, code } => {
-                let code = i32::from(code);
-                self.actor(who)?.order(Order::Exit { code })?;
-            }
-            Step::Die { who } => {
-                self.actor(who)?.await_death(SOON)?;
-            }
-            Step::Grace => self.backstage.pause(self.grace)?,
-        }
-        Ok(())
+    /// Tells what is done, if it is shown. Before it is done, what it causes
+    /// comes after it.
+    fn tell(&self, text: String) {
+        self.tell_with(text, None);
     }
 
-    fn kill(&self, from: Actor, to: Actor, signal: u32, shown: bool) -> anyhow::Result<()> {
-        let (sender, target) = (self.actor(from)?, self.actor(to)?);
-        // What a person would type there: the number as the sender sees it.
-        let pid = if sender.pid_ns()? == target.pid_ns()? {
-            target.ns_pid()
-        } else {
-            target.pid()
-        };
-        if shown {
-            let name = names::signal(signal);
-            self.backstage
-                .tell(boottime(), format!("{from} calls kill({pid}, {name})"));
+    fn tell_with(&self, text: String, answer: Option<Box<Answer>>) {
+        if self.shown {
+            self.backstage.tell(Told {
+                mono_ns: boottime(),
+                text,
+                answer,
+            });
         }
-        sender.kill(pid, number(signal))
     }
-}
 
-/// As libc has it. Signal numbers are small.
-fn number(signal: u32) -> i32 {
-    i32::try_from(signal).unwrap_or(i32::MAX)
+    /// What became of it by now. Who waits for signals answers nothing, and
+    /// what it has been sent has taken it out of there or killed it.
+    fn fate(&self, name: &str) -> anyhow::Result<Status> {
+        let role = self.role(name)?;
+        match role.end {
+            Some(status) => Ok(status),
+            None if role.waits => role.specimen.await_death(act::MOMENT),
+            None => role.specimen.fate(SOON),
+        }
+    }
+
+    fn step(&mut self, step: Step) -> anyhow::Result<()> {
+        if self.shown
+            && let Some(text) = step.words(self.manner.grace)
+        {
+            // What comes of the step before needs no cue of its own.
+            if !matches!(step, Step::Awaken { .. }) {
+                self.backstage.await_cue()?;
+            }
+            if !step.tells_itself() {
+                self.tell(text);
+            }
+        }
+        self.act(step)
+    }
 }

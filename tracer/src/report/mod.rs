@@ -18,6 +18,7 @@ use crate::{
     import,
     record::{Ending, Episode, EpisodeState, FlightRecorder, Record, Timestamp},
     store::Damage,
+    trouble::Trouble,
 };
 
 pub mod file;
@@ -50,7 +51,7 @@ pub fn json(report: &Report, limit: usize, out: &mut impl io::Write) -> io::Resu
 }
 
 /// Why a file cannot be told of.
-pub fn no_records(path: &Path) -> String {
+pub fn no_records(path: &Path) -> anyhow::Error {
     let says = match looks_like(path) {
         Some(format) => format!(
             "it looks like {} text: give --from {}",
@@ -59,7 +60,7 @@ pub fn no_records(path: &Path) -> String {
         ),
         None => "it is neither a recording of sigwhy's nor what --format json prints".to_owned(),
     };
-    format!("{} holds no records: {says}", path.display())
+    Trouble::NoRecording.error(format!("{} holds no records: {says}", path.display()))
 }
 
 /// Lines at the begin of a text that are looked at.

@@ -17,6 +17,7 @@ use crate::{
     import,
     record::{Episode, EpisodeState, Record, Start},
     store::{self, Reader},
+    trouble::Trouble,
 };
 
 /// Records at the begin of a file that are looked at to place it.
@@ -110,7 +111,8 @@ pub fn read<'a>(
     telling.finish()?;
     let report = telling.report;
     if report.sources.iter().all(|source| source.records == 0) {
-        anyhow::bail!("none of the files holds a record of sigwhy's");
+        let line = "none of the files holds a record of sigwhy's";
+        return Err(Trouble::NoRecording.error(line));
     }
     Ok(report)
 }
@@ -156,7 +158,7 @@ fn read_one(path: &Path, telling: &mut Telling<'_>, source: &mut Source) -> anyh
         return Err(anyhow::Error::from(error).context(format!("reading {}", path.display())));
     }
     if source.records == 0 {
-        anyhow::bail!("{}", super::no_records(path));
+        return Err(super::no_records(path));
     }
     Ok(())
 }

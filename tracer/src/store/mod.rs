@@ -17,6 +17,7 @@
 use std::time::Duration;
 
 mod cursor;
+mod files;
 mod line;
 mod lines;
 mod reader;

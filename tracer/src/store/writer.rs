@@ -1,18 +1,16 @@
-//! Lines to a recording: frames, their blocks, and the files that take turns.
+//! Lines to a recording: frames and their blocks, and when the next file's turn is.
 
-use std::{
-    ffi::OsString,
-    fs::{self, File, OpenOptions},
-    io::{self, Write},
-    os::unix::fs::OpenOptionsExt as _,
-    path::{Path, PathBuf},
-    time::{Duration, Instant},
-};
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use zstd::stream::write::Encoder;
 
+use super::files::{create, put_aside, put_aside_before, sync_directory};
 use super::{FRAME, HELD};
+use crate::trouble::Trouble;
 
 /// zstd's level. On a recording of signals, level 3 writes files a tenth
 /// smaller in twice the time.
@@ -69,15 +67,16 @@ impl Recording {
         if options.rotation.is_some()
             && let Some(old) = put_aside_before(path)
         {
-            anyhow::bail!(
+            return Err(Trouble::FileExists.error(format!(
                 "{} exists, of an earlier recording: give another name, or remove it",
                 old.display()
-            );
+            )));
         }
         let file = create(path).map_err(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists => {
-                anyhow::anyhow!("{} exists: give another name, or remove it", path.display())
-            }
+            io::ErrorKind::AlreadyExists => Trouble::FileExists.error(format!(
+                "{} exists: give another name, or remove it",
+                path.display()
+            )),
             _ => anyhow::Error::from(error)
                 .context(format!("cannot make the recording {}", path.display())),
         })?;
@@ -216,75 +215,14 @@ fn frame(to: Counted) -> io::Result<Encoder<'static, Counted>> {
     Ok(encoder)
 }
 
-fn create(path: &Path) -> io::Result<File> {
-    OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
-}
-
-/// Has the disk take the names of a new file and of those that were put aside:
-/// fsync of a file does not do that.
-fn sync_directory(path: &Path) -> io::Result<()> {
-    match File::open(directory(path))?.sync_all() {
-        // Some file systems have nothing to do for it.
-        Err(error) if error.raw_os_error() != Some(libc::EINVAL) => Err(error),
-        _ => Ok(()),
-    }
-}
-
-/// Where a file is.
-fn directory(path: &Path) -> &Path {
-    path.parent()
-        .filter(|parent| *parent != Path::new(""))
-        .unwrap_or(Path::new("."))
-}
-
 fn broken() -> io::Error {
     io::Error::other("the recording has failed before")
 }
 
-/// `FILE` becomes `FILE.1`, that becomes `FILE.2`, up to `files` in all.
-fn put_aside(path: &Path, files: u32) -> io::Result<()> {
-    if files <= 1 {
-        return fs::remove_file(path);
-    }
-    let last = files - 1;
-    let free = (1..last)
-        .find(|n| !numbered(path, *n).exists())
-        .unwrap_or(last);
-    for n in (0..free).rev() {
-        fs::rename(numbered(path, n), numbered(path, n + 1))?;
-    }
-    Ok(())
-}
-
-/// `FILE`, `FILE.1` and so on.
-fn numbered(path: &Path, n: u32) -> PathBuf {
-    if n == 0 {
-        return path.to_owned();
-    }
-    let mut name: OsString = path.as_os_str().to_owned();
-    name.push(format!(".{n}"));
-    name.into()
-}
-
-/// One of `FILE.1`, `FILE.2` and so on that is there already.
-fn put_aside_before(path: &Path) -> Option<PathBuf> {
-    let name = path.file_name()?.as_encoded_bytes();
-    let entries = fs::read_dir(directory(path)).ok()?;
-    entries.flatten().map(|entry| entry.path()).find(|other| {
-        let rest = other
-            .file_name()
-            .and_then(|other| other.as_encoded_bytes().strip_prefix(name))
-            .and_then(|rest| rest.strip_prefix(b"."));
-        rest.is_some_and(|rest| !rest.is_empty() && rest.iter().all(u8::is_ascii_digit))
-    })
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::{output::fixtures, record::Record, store::Reader};
 

@@ -13,7 +13,7 @@ use crate::vm::kernels::{self, Choice, Kernel};
 use crate::vm::matrix::{self, Matrix};
 use crate::vm::{docker, ladder, need};
 use crate::workspace::{self, Workspace};
-use crate::{browser, deny, fuzz_kernel, pins, privilege, setup};
+use crate::{book, browser, deny, fuzz_kernel, pins, privilege, setup};
 
 mod report;
 pub mod target;
@@ -89,6 +89,7 @@ fn stages(ws: &Workspace, wanted: &Wanted, with_deny: bool, report: &mut Report)
     kernel_tiers(ws, wanted, report);
     if wanted.filter.is_none() {
         report.stage("documentation", || documentation(ws));
+        report.stage("book", || book::build(ws));
         if with_deny {
             report.stage("dependencies", || deny::check(ws));
         }

@@ -51,19 +51,31 @@ pub const HERE: &[Ladder] = &[
     },
 ];
 
-/// Tests whose subject is not what the hooks tell: the command line, how sigwhy
-/// ends, what it costs, the arena's own, the documents. Each start of sigwhy takes
+/// Tests whose subject is not what the hooks tell: the command line, recordings
+/// and what is made of them, looks at the machine, how sigwhy ends, what it costs,
+/// the arena's own, the documents. Each start of sigwhy takes
 /// an emulated kernel's verifier seconds, so one column of a kernel plays them and
 /// the others need not; with `--full` all do.
 pub const ONCE: &[&str] = &[
     "arena::",
+    "cli::audit::",
     "cli::doctor::",
     "cli::endings::",
     "cli::errors::",
+    "cli::explain::",
+    "cli::flight::",
+    "cli::import::",
     "cli::instructions::",
     "cli::latency::",
     "cli::pressure::",
+    "cli::ps::",
+    "cli::record::",
+    "cli::report_page::",
+    "cli::run::",
+    "cli::sockets::",
     "cli::text::",
+    "cli::why::",
+    "cli::why_watch::",
     "docs::",
 ];
 

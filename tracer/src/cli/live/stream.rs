@@ -37,6 +37,7 @@ use crate::{
     },
     record::{Record, Start, Stop},
     store::{self, Recording},
+    trouble::Trouble,
     view::View,
 };
 
@@ -80,7 +81,9 @@ pub async fn run(args: &Args, plan: &Plan, to: Option<To>) -> anyhow::Result<Exi
     } else if error.to_string() == cli::WRITING {
         let path = path.display();
         return result.with_context(|| {
-            format!("cannot write {path}; what it has can be read, and --rotate bounds its size")
+            Trouble::DiskFull.known(format!(
+                "cannot write {path}; what it has can be read, and --rotate bounds its size"
+            ))
         });
     }
     result
@@ -201,8 +204,9 @@ async fn follow(
             say(
                 &mut err,
                 &format!(
-                    "sigwhy: {} events are lost so far: they came faster than they could be read; narrow the filters, give more room with --buffer, or have this output read faster",
-                    loss.ring_full
+                    "sigwhy: {} events are lost so far: they came faster than they could be read; narrow the filters, give more room with --buffer, or have this output read faster{}",
+                    loss.ring_full,
+                    Trouble::EventsLost.more()
                 ),
             );
             tales.take(&[Record::Loss(loss)]);

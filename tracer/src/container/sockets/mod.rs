@@ -8,15 +8,19 @@
 //!
 //! Only what is unknown is taken from an answer: a runtime's own files are as
 //! good, and were read first. An answer is somebody else's text, like a file's.
+//!
+//! A runtime within a container has no socket that can be reached; it has files,
+//! which may hang as a daemon may. They are read here, with the same patience.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout};
 
 use super::registry::clock::Clock;
-use super::{Identity, Root, process, shapes};
+use super::{Identity, Root, nested, process, shapes};
 use crate::record::Runtime;
 pub use place::Socket;
 
@@ -41,7 +45,7 @@ pub const PATIENCE: Duration = Duration::from_millis(1500);
 const FIRST_REST: Duration = Duration::from_secs(5);
 const LONGEST_REST: Duration = Duration::from_secs(300);
 
-/// Sockets that are remembered for not having answered.
+/// Those that are remembered for not having answered.
 const RESTING: usize = 256;
 
 /// For how long an answer is given again to who asks again, as a container is
@@ -65,7 +69,7 @@ pub struct Sockets {
 }
 
 /// Whom a failure is held against: the socket, or for a user's the user, who can
-/// make as many as he likes.
+/// make as many as he likes; the container around one that has another within.
 type Key = (u32, PathBuf);
 
 /// A socket that did not answer.
@@ -101,6 +105,9 @@ impl Sockets {
             self.fill(identity, &told);
             return true;
         }
+        if let Some(outer) = identity.outer.clone() {
+            return self.look_inside(identity, key, outer).await;
+        }
         for socket in self.sockets(identity) {
             let asked = timeout(PATIENCE, ask(&socket, identity.owner, &id)).await;
             match asked {
@@ -114,10 +121,32 @@ impl Sockets {
                     }
                     return true;
                 }
-                Ok(Err(_)) | Err(_) => self.rest(&socket),
+                Ok(Err(_)) | Err(_) => self.rest(key_of(&socket)),
             }
         }
         false
+    }
+
+    /// The same of a container within another one.
+    async fn look_inside(&mut self, identity: &mut Identity, key: Box<str>, outer: String) -> bool {
+        let outer = (identity.owner, PathBuf::from(outer));
+        if self.is_resting(&outer) {
+            return false;
+        }
+        let (root, asked) = (self.root.clone(), identity.clone());
+        // A thread that hangs there is left behind; it ends with the process.
+        let look = spawn_blocking(move || nested::identify(&root, &asked));
+        let Ok(told) = timeout(PATIENCE, look).await else {
+            self.rest(outer);
+            return false;
+        };
+        let Some(told) = told.ok().flatten() else {
+            return false;
+        };
+        self.resting.remove(&outer);
+        identity.fill(&told);
+        self.answers.insert(key, (Instant::now(), told));
+        true
     }
 
     /// Those that may know a container, and are not to be left alone.
@@ -128,9 +157,7 @@ impl Sockets {
         }
         let mut all = place::find(&self.root, &self.named, Some(identity.owner));
         all.retain(|socket| {
-            let rest = self.resting.get(&key_of(socket));
-            may_know.contains(&socket.runtime)
-                && rest.is_none_or(|rest| rest.until <= Instant::now())
+            may_know.contains(&socket.runtime) && !self.is_resting(&key_of(socket))
         });
         // A user's own daemon knows the user's containers, root's perhaps.
         let rank = |socket: &Socket| {
@@ -141,12 +168,16 @@ impl Sockets {
         all
     }
 
-    fn rest(&mut self, socket: &Socket) {
+    fn is_resting(&self, key: &Key) -> bool {
+        let rest = self.resting.get(key);
+        rest.is_some_and(|rest| rest.until > Instant::now())
+    }
+
+    fn rest(&mut self, key: Key) {
         let now = Instant::now();
         if self.resting.len() >= RESTING {
             self.resting.retain(|_, rest| rest.until > now);
         }
-        let key = key_of(socket);
         let pause = self.resting.get(&key).map_or(FIRST_REST, |rest| rest.next);
         let rest = Rest {
             until: now + pause,

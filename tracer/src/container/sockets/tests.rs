@@ -320,3 +320,25 @@ fn names_that_are_none_are_not_taken() {
     assert_eq!(text(Some("x".repeat(LONGEST_TEXT + 1))), None);
     assert_eq!(text(Some("web".to_owned())).as_deref(), Some("web"));
 }
+
+#[test]
+fn a_container_within_a_container_is_named_by_the_files_in_there() {
+    let tree = Tree::new();
+    let outer = format!("/docker/{ID2}");
+    let inner = format!("{outer}/docker/{ID}");
+    tree.process(&Process::init(40, "dockerd", 4_026_532_001, &outer));
+    let root = tree.root().at("/proc/40/root");
+    std::fs::create_dir_all(&root).expect("a directory");
+    let mut identity = poor(Runtime::Docker, ID);
+    identity.outer = Some(ID2.to_owned());
+    identity.cgroup = Some(inner);
+    // No daemon of the machine's is asked.
+    let fake = Fake::start(&tree, DOCKER, Manner::Docker(inspected(77)));
+    let mut sockets = Sockets::new(tree.root(), Vec::new());
+    assert!(!ask(&mut sockets, &mut identity.clone()).0);
+    let at = format!("/proc/40/root/var/lib/docker/containers/{ID}/config.v2.json");
+    tree.file(&at, r#"{"Name":"/inner"}"#);
+    assert!(ask(&mut sockets, &mut identity).0);
+    assert_eq!(identity.name.as_deref(), Some("inner"));
+    assert_eq!(fake.connections(), 0);
+}

@@ -15,6 +15,9 @@ use nix::sched::{CloneFlags, setns, unshare};
 
 use super::wire::{Birth, Group, Place};
 
+/// The hidden subcommand that makes this program a specimen.
+pub const SUBCOMMAND: &str = "__specimen";
+
 /// What every specimen of an arena has in common.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Home {
@@ -42,7 +45,7 @@ pub fn arguments(home: &Home, id: u64, comm: &str) -> Vec<String> {
 pub fn launch(exe: &Path, home: &Home, birth: &Birth) -> io::Result<Child> {
     let mut command = Command::new(exe);
     command
-        .arg("__specimen")
+        .arg(SUBCOMMAND)
         .args(arguments(home, birth.id, &birth.comm))
         .env_clear()
         // No pipe or socket of ours may stay open in there: whoever waits for

@@ -55,7 +55,7 @@ pub use wire::{Answer, Disposition, Group, Order, Place, Report, Status, TracePo
 
 use channel::{Channel, wait_readable};
 use launch::Home;
-use specimen::Member;
+use specimen::{Member, Parent};
 use wire::{Birth, Said};
 
 /// How long a new specimen may take to say hello.
@@ -187,7 +187,26 @@ impl Arena {
         let child = launch::launch(&self.inner.exe, &self.inner.home, &birth)
             .with_context(|| format!("starting {} as a specimen", self.inner.exe.display()))?;
         let pid = i32::try_from(child.id()).context("a pid beyond i32")?;
-        self.inner.welcome(birth, None, pid)
+        self.inner.welcome(birth, Parent::Arena, pid)
+    }
+
+    /// A specimen that somebody else starts, a container runtime say: `start` must
+    /// have this program run with the arguments that it gets, in the arena's network
+    /// namespace. Its end is seen in `/proc` alone.
+    ///
+    /// # Errors
+    ///
+    /// Those of `start`, or if it never said hello.
+    pub fn adopt(
+        &self,
+        comm: &str,
+        start: impl FnOnce(&[String]) -> anyhow::Result<()>,
+    ) -> anyhow::Result<Specimen> {
+        let birth = self.inner.birth(Place::NewNamespace, Group::New, comm);
+        let mut words = vec![launch::SUBCOMMAND.to_owned()];
+        words.extend(launch::arguments(&self.inner.home, birth.id, comm));
+        start(&words)?;
+        self.inner.welcome(birth, Parent::Other, 0)
     }
 
     /// Ends the specimens that are dead already as far as the arena is
@@ -195,7 +214,7 @@ impl Arena {
     pub fn sweep(&self) {
         lock(&self.inner.members).retain(|member| {
             let dead = member.is_dead();
-            if dead && member.parent.is_none() {
+            if dead && matches!(member.parent, Parent::Arena) {
                 let _ = raw::wait_any_status(member.pid);
             }
             !dead
@@ -217,12 +236,13 @@ impl Inner {
     fn welcome(
         self: &Arc<Self>,
         birth: Birth,
-        parent: Option<Arc<Member>>,
+        parent: Parent,
         pid_for_parent: i32,
     ) -> anyhow::Result<Specimen> {
         let stillborn = || match &parent {
-            None => specimen::peek(pid_for_parent),
-            Some(parent) => specimen::ask_status(parent, pid_for_parent),
+            Parent::Arena => specimen::peek(pid_for_parent),
+            Parent::Specimen(parent) => specimen::ask_status(parent, pid_for_parent),
+            Parent::Other => None,
         };
         let arrival = self.await_hello(birth.id, stillborn).with_context(|| {
             format!(
@@ -300,7 +320,10 @@ impl Drop for Inner {
             member.destroy();
         }
         let end = Instant::now() + END_TIMEOUT;
-        for member in members.iter().filter(|member| member.parent.is_none()) {
+        for member in members
+            .iter()
+            .filter(|member| matches!(member.parent, Parent::Arena))
+        {
             while matches!(raw::wait_any_status(member.pid), Ok(None)) && Instant::now() < end {
                 std::thread::sleep(Duration::from_micros(200));
             }

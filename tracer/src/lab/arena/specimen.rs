@@ -20,6 +20,16 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often the state of a process is looked at while waiting for it.
 const LOOK: Duration = Duration::from_micros(300);
 
+/// Whose child a specimen is.
+#[derive(Debug)]
+pub(super) enum Parent {
+    /// The arena's own process.
+    Arena,
+    Specimen(Arc<Member>),
+    /// Somebody whom the arena cannot ask.
+    Other,
+}
+
 /// What the arena keeps of a specimen.
 #[derive(Debug)]
 pub(super) struct Member {
@@ -29,8 +39,7 @@ pub(super) struct Member {
     pub(super) ns_pid: i32,
     pub(super) pid_for_parent: i32,
     pub(super) start_ticks: u64,
-    /// `None`: the arena's own process.
-    pub(super) parent: Option<Arc<Member>>,
+    pub(super) parent: Parent,
     pub(super) channel: Mutex<Channel>,
 }
 
@@ -56,7 +65,7 @@ impl Specimen {
         self.member.ns_pid
     }
 
-    /// Its pid as its parent sees it.
+    /// Its pid as its parent sees it; 0 where that is nobody the arena knows.
     pub fn pid_for_parent(&self) -> i32 {
         self.member.pid_for_parent
     }
@@ -123,7 +132,7 @@ impl Specimen {
         match self.ask(Order::Spawn(birth.clone()))? {
             Answer::Number(pid) => {
                 let pid = i32::try_from(pid).context("a pid beyond i32")?;
-                arena.welcome(birth, Some(Arc::clone(&self.member)), pid)
+                arena.welcome(birth, Parent::Specimen(Arc::clone(&self.member)), pid)
             }
             answer => Err(self.unexpected("spawn", &answer)),
         }

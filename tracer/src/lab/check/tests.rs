@@ -11,6 +11,7 @@ const SCENARIO: Scenario = Scenario {
     name: "test",
     title: "",
     summary: "",
+    see: &[],
     prediction: "",
     setup: &[],
     steps: &[],
@@ -29,7 +30,10 @@ const SCENARIO: Scenario = Scenario {
         },
     ],
     lesson: "",
+    article: None,
+    exercises: &[],
     functions: &[],
+    also: 0,
 };
 
 fn judged(records: &[Record], seen: &[Seen]) -> Vec<Check> {

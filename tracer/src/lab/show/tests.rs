@@ -15,7 +15,9 @@ const KILL_DROPPED: &str = "a SIGKILL from inside its own PID namespace never re
 fn options(color: bool) -> Options {
     Options {
         color,
-        verbose: false,
+        columns: COLUMNS,
+        explain: false,
+        echo: false,
         time: TimeZone::UTC,
     }
 }
@@ -24,6 +26,7 @@ fn told(millis: u64, text: &str) -> Told {
     Told {
         mono_ns: when(millis).mono_ns,
         text: text.to_owned(),
+        answer: None,
     }
 }
 
@@ -142,7 +145,7 @@ fn what_others_chose_cannot_move_the_cursor() {
 #[test]
 fn the_list_is_aligned() {
     let mut out = Vec::new();
-    list(&mut out, scenarios::ALL, false).expect("in memory");
+    list(&mut out, scenarios::COURSE, COLUMNS, Paint(false)).expect("in memory");
     insta::assert_snapshot!(String::from_utf8(out).expect("text"));
 }
 

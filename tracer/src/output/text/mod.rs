@@ -13,6 +13,7 @@ use crate::record::{Deliver, Exit, PathStep, Record, Scope, Signal, Timestamp};
 
 mod columns;
 mod episode;
+pub mod path;
 mod session;
 pub(crate) mod words;
 

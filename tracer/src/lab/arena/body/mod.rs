@@ -5,6 +5,7 @@
 
 mod obey;
 mod spawned;
+mod wait;
 
 use std::collections::HashMap;
 use std::ffi::CString;

@@ -2,27 +2,25 @@
 
 use std::ffi::CString;
 use std::io;
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::os::fd::{AsFd as _, AsRawFd as _};
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::resource::{Resource, setrlimit};
 use nix::unistd::{self, Gid, Pid, Uid};
 
 use super::super::launch;
 use super::super::raw;
-use super::super::wire::{Answer, Event, Order, Report, Status, Told};
+use super::super::wire::{Answer, Order, Report, Status, Told};
 use super::spawned::{Tracer, Worker};
 use super::{Body, Ending};
 
-/// The longest that any order may block, in milliseconds.
+/// The longest that an order may block which nothing but time ends, in milliseconds.
 const BLOCK_MAX: u64 = 30_000;
 
 /// The longest that [`Order::BurnCpu`] spins: two seconds of processor time can
@@ -32,7 +30,7 @@ const BURN_MAX: Duration = Duration::from_secs(40);
 /// The most that one [`Order::Allocate`] takes, in MiB.
 const ALLOCATE_MAX: usize = 256;
 
-fn done(call: &str, result: io::Result<()>) -> Answer {
+pub(super) fn done(call: &str, result: io::Result<()>) -> Answer {
     refused(call, result, |()| Answer::Done)
 }
 
@@ -201,50 +199,11 @@ impl Body {
         Ok(tids)
     }
 
-    fn sig_wait(&self, seq: u64, mask: u64, millis: u64) -> anyhow::Result<()> {
-        if let Err(error) = raw::set_mask(mask) {
-            return self.answer(seq, done("rt_sigprocmask", Err(error)));
-        }
-        self.answer(seq, Answer::Done)?;
-        let end = Instant::now() + Duration::from_millis(millis.min(BLOCK_MAX));
-        let signal = loop {
-            let left = end.saturating_duration_since(Instant::now());
-            match raw::sigtimedwait(mask, left.as_millis() as u64) {
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                Err(e) => return Err(e).context("rt_sigtimedwait"),
-                Ok(signal) => break signal,
-            }
-        };
-        self.event(Event::Signal(signal))
-    }
-
-    fn signal_fd(&self, seq: u64, mask: u64, millis: u64) -> anyhow::Result<()> {
-        let fd = match raw::set_mask(mask).and_then(|()| raw::signalfd(mask)) {
-            Ok(fd) => fd,
-            Err(error) => return self.answer(seq, done("signalfd", Err(error))),
-        };
-        self.answer(seq, Answer::Done)?;
-        let timeout = PollTimeout::try_from(millis.min(BLOCK_MAX)).unwrap_or(PollTimeout::MAX);
-        let signal = match poll(&mut [PollFd::new(fd.as_fd(), PollFlags::POLLIN)], timeout) {
-            Ok(0) | Err(Errno::EINTR) => 0,
-            Err(error) => return Err(error).context("polling a signalfd"),
-            Ok(_) => {
-                // struct signalfd_siginfo: 128 bytes, ssi_signo the first four.
-                let mut info = [0; 128];
-                std::fs::File::from(fd)
-                    .read_exact(&mut info)
-                    .context("reading a signalfd")?;
-                u32::from_ne_bytes([info[0], info[1], info[2], info[3]]) as i32
-            }
-        };
-        self.event(Event::Signal(signal))
-    }
-
     /// Returns only if it failed.
     fn exec(&self, seq: u64, comm: &str) -> anyhow::Result<Answer> {
         let arguments = launch::arguments(&self.home, self.id, comm);
         let fd = format!("--fd={}", self.socket.as_raw_fd());
-        let argv: Vec<CString> = ["exe", "__specimen", &fd]
+        let argv: Vec<CString> = ["exe", launch::SUBCOMMAND, &fd]
             .into_iter()
             .map(str::to_owned)
             .chain(arguments)

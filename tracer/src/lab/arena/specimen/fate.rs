@@ -11,7 +11,7 @@ use super::super::{
     lock, procfs, raw,
     wire::{Answer, Order, Status},
 };
-use super::{LOOK, Specimen, ask_status, peek};
+use super::{LOOK, Parent, Specimen, ask_status, peek};
 
 impl Specimen {
     /// What became of it, once everything sent so far had its effect: at once
@@ -98,8 +98,9 @@ impl Specimen {
     fn last_status(&self) -> anyhow::Result<Status> {
         let member = &self.member;
         let told = match &member.parent {
-            None => peek(member.pid),
-            Some(parent) => ask_status(parent, member.pid_for_parent),
+            Parent::Arena => peek(member.pid),
+            Parent::Specimen(parent) => ask_status(parent, member.pid_for_parent),
+            Parent::Other => None,
         };
         match (told, self.stat()) {
             (Some(status), _) if !matches!(status, Status::Gone | Status::Alive) => Ok(status),
@@ -112,16 +113,20 @@ impl Specimen {
         }
     }
 
-    /// Has its parent reap it, waiting for its death at most `timeout`. How it
-    /// ended: where [`Specimen::await_death`] sees the main thread's end only
-    /// (see [`Order::Status`]), this is the process's.
+    /// Has its parent reap it, waiting for its death at most `timeout`; a parent
+    /// that the arena cannot ask does so by itself. How it ended: where
+    /// [`Specimen::await_death`] sees the main thread's end only (see
+    /// [`Order::Status`]), this is the process's.
     ///
     /// # Errors
     ///
     /// If it did not die in time, or its parent cannot be asked.
     pub fn reap(&self, timeout: Duration) -> anyhow::Result<Status> {
         let member = &self.member;
-        let Some(parent) = &member.parent else {
+        let Parent::Specimen(parent) = &member.parent else {
+            if matches!(member.parent, Parent::Other) {
+                return self.await_death(timeout);
+            }
             let end = Instant::now() + timeout;
             loop {
                 let status = raw::wait_any_status(member.pid);

@@ -1,0 +1,55 @@
+//! An ordinary process blocks SIGTERM, and unblocks it.
+
+use tracer_common::signals::{SIGTERM, mask};
+
+use super::terms::*;
+use crate::lab::scenario::{MaskSet, Scenario};
+
+pub const SCENARIO: Scenario = Scenario {
+    name: "unblock",
+    title: "an ordinary process that blocks SIGTERM, and then unblocks it",
+    summary: "to block is to postpone: pending, and fatal in the end",
+    see: &[
+        "SigPnd+ShdPnd shows the SIGTERM while it waits.",
+        "It ends app the moment that it is unblocked.",
+    ],
+    prediction: "app is an ordinary process of a container; it blocks SIGTERM and has no handler. A \
+                 shell sends it SIGTERM: queued, and /proc shows it as pending. app unblocks it: it \
+                 is taken from the queue and ends app by the default action. With PID 1 the same \
+                 signal would vanish there.",
+    setup: &[
+        host("host-shell"),
+        init("init", "host-shell"),
+        child("shell", "init"),
+        child("app", "init"),
+        block("app", SIGTERM),
+    ],
+    steps: &[
+        kill("shell", "app", SIGTERM),
+        look("app"),
+        unblock("app", SIGTERM),
+        die("app"),
+    ],
+    expected: &[
+        from_inside("shell", "app", SIGTERM, BLOCKED),
+        masks("app", MaskSet::Pending, mask(SIGTERM)),
+        masks("app", MaskSet::Blocked, mask(SIGTERM)),
+        taken("app", SIGTERM, TERMINATED),
+        killed_by("app", SIGTERM),
+    ],
+    lesson: "A mask decides when, a disposition decides what. While a signal is blocked, the kernel \
+             keeps it without looking at the handler; what is set when it is unblocked counts. Masks \
+             are inherited by fork and kept by execve: a child started with SIGTERM blocked \
+             cannot be stopped, and nobody sees why.",
+    article: Some(
+        "Often written: blocking a signal is a way to ignore it. In truth: an ignored signal is \
+         gone, a blocked one waits, for years if need be, and strikes when the mask changes.",
+    ),
+    exercises: &[
+        "The same as PID 1: `sigwhy lab run blocked-init`",
+        "With SIG_IGN set meanwhile: `sigwhy explain --signal TERM --blocked --handler ignore`",
+        "What is pending in your own shell: `grep -E 'SigPnd|ShdPnd' /proc/self/status`",
+    ],
+    functions: &["sig_ignored", "__set_current_blocked", "get_signal"],
+    also: 0,
+};
