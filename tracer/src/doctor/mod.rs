@@ -19,6 +19,7 @@ mod place;
 mod privileges;
 mod render;
 
+pub use privileges::MAY_ONLY_TRACE;
 pub use render::render;
 
 /// How a check came out.
