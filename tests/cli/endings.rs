@@ -109,7 +109,7 @@ fn a_command_that_is_not_there() -> Outcome {
         .arg("live")
         .args(NOTHING)
         .args(["--", "/proc/nonexistent"]))?;
-    assert_eq!(said.status.code(), Some(1));
+    assert_eq!(said.status.code(), Some(127));
     let last = said.err.last().context("it says something")?;
     assert_eq!(
         last,

@@ -179,6 +179,7 @@ fn bad_usage_is_clap_s() -> Outcome {
         &["live", "--reason", "because"],
         &["live", "--duration", "soon"],
         &["live", "--pid", "-1"],
+        &["live", "-n", "0"],
         &["nope"],
     ] {
         let said = run(sigwhy().args(args))?;

@@ -6,13 +6,18 @@
 
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
+use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
+use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
 use crate::harness::skip::skip;
+use crate::harness::slow;
 
 /// Opcodes.
 pub const LOOKUP: u32 = 1;
@@ -25,6 +30,9 @@ const BATCH_FORGET: u32 = 42;
 
 /// The smallest buffer that the kernel takes (FUSE_MIN_READ_BUFFER), and room.
 const BUFFER: usize = 1 << 17;
+
+/// How long the kernel may take to ask for what a test has made it ask for.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A mounted one. Dropped, its requests fail, and it is gone.
 pub struct Fuse {
@@ -81,10 +89,15 @@ impl Fuse {
         self.dir.join("file").display().to_string()
     }
 
+    /// What the kernel asks for next, in time: one that asks nothing would be waited
+    /// for without an end, and who gives up as well.
     fn next(&self) -> anyhow::Result<Request> {
         let connection = self.connection.lock().expect("no thread panicked with it");
         let mut buffer = vec![0; BUFFER];
         let mut file = connection.as_ref().context("it was given up")?;
+        let timeout = PollTimeout::try_from(slow(PATIENCE))?;
+        let ready = poll(&mut [PollFd::new(file.as_fd(), PollFlags::POLLIN)], timeout)?;
+        ensure!(ready == 1, "the kernel asked for nothing in {PATIENCE:?}");
         let length = file.read(&mut buffer).context("reading /dev/fuse")?;
         ensure!(length >= 40, "a request of {length} bytes");
         let word = |at: usize| -> [u8; 4] { buffer[at..at + 4].try_into().expect("four bytes") };

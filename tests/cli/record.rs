@@ -170,7 +170,7 @@ fn a_command_that_cannot_start_leaves_no_file() -> Outcome {
         .arg(&file)
         .args(["--", "/no/such/command"])
         .output()?;
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(127));
     let err = String::from_utf8_lossy(&output.stderr);
     ensure!(err.contains("cannot start /no/such/command"), "{err}");
     ensure!(!file.exists());

@@ -99,6 +99,70 @@ fn a_check_that_holds() -> Outcome {
 }
 
 #[test]
+fn a_check_of_nobody_does_not_pass() -> Outcome {
+    let nobody = ["run", "-c", "no-such-container"];
+    let said = run(sigwhy().args(nobody).args(["--", "true"]))?;
+    assert_eq!(said.status.code(), Some(0));
+    let what = "sigwhy: no container is or was one of --container no-such-container";
+    assert_eq!(said.err, [what]);
+    let check = |code: &str, expected: i32| -> Outcome {
+        let mut command = sigwhy();
+        command.args(nobody).args(["--fail-on", "ungraceful", "--"]);
+        let said = run(command.args(["sh", "-c", &format!("exit {code}")]))?;
+        assert_eq!(said.status.code(), Some(expected), "{}", said.err());
+        let whole = format!("{what}: --fail-on had nothing to judge");
+        assert_eq!(said.err, [whole]);
+        Ok(())
+    };
+    check("0", 1)?;
+    // The command's own failure says more.
+    check("7", 7)
+}
+
+#[test]
+fn a_container_that_comes_and_goes_with_the_command_is_judged() -> Outcome {
+    let dir = std::env::temp_dir().join(format!("sigwhy-brief-{}", std::process::id()));
+    std::fs::create_dir_all(&dir)?;
+    let name = "brief-life";
+    let program = dir.join(name);
+    std::os::unix::fs::symlink("/bin/sh", &program)?;
+    let said = run(sigwhy()
+        .args(["run", "-c", name, "--fail-on", "ungraceful", "--"])
+        .args(["unshare", "-fp"])
+        .arg(&program)
+        .args(["-c", "exit 0"]));
+    std::fs::remove_dir_all(&dir)?;
+    let said = said?;
+    assert_eq!(said.status.code(), Some(0), "{}", said.err());
+    Ok(())
+}
+
+#[test]
+fn a_command_that_cannot_be_run_has_a_shells_code() -> Outcome {
+    for (command, code, why) in [
+        ("/proc/nonexistent", 127, "No such file or directory"),
+        ("/proc/version", 126, "Permission denied"),
+    ] {
+        let said = run(sigwhy().args(["run", "--", command]))?;
+        assert_eq!(said.status.code(), Some(code), "{}", said.err());
+        assert_eq!(said.err, [format!("sigwhy: cannot start {command}: {why}")]);
+    }
+    Ok(())
+}
+
+#[test]
+fn an_open_story_and_its_end_have_one_diagnosis() -> Outcome {
+    let victim = Victim::new("bash")?;
+    let options = ["--format", "json", "--grace-after", "300ms"];
+    let said = run(&mut victim.run(&options, "kill -TERM $P"))?;
+    let records = said.records()?;
+    let episode = records.first().context("an episode")?;
+    assert_eq!(episode["state"], "open");
+    assert_eq!(episode["diagnoses"][0]["id"], "PID1_SHELL_WRAPPER");
+    Ok(())
+}
+
+#[test]
 fn what_is_still_ending_is_waited_for() -> Outcome {
     let victim = Victim::new("app")?;
     // The command ends at once; the SIGKILL comes later, from somebody else.
@@ -148,11 +212,5 @@ fn bad_usage() -> Outcome {
     let said = run(sigwhy().args(["run", "--fail-on", "nonsense", "--", "true"]))?;
     assert_eq!(said.status.code(), Some(2));
     assert!(said.err().contains("pid1-no-handler"), "{}", said.err());
-    let said = run(sigwhy().args(["run", "--", "/proc/nonexistent"]))?;
-    assert_eq!(said.status.code(), Some(1));
-    assert_eq!(
-        said.err.last().map(String::as_str),
-        Some("sigwhy: cannot start /proc/nonexistent: No such file or directory")
-    );
     Ok(())
 }

@@ -95,12 +95,27 @@ fn what_runs_is_not_stuck() -> Outcome {
     assert_eq!(verdict["type"], "why");
     assert_eq!(verdict["holders"], serde_json::json!([]));
     assert_eq!(verdict["container"]["runtime"], "unknown");
+    let sigterm = &verdict["sigterm"];
+    assert_eq!(
+        (&sigterm["signal"], &sigterm["outcome"], &sigterm["reason"]),
+        (
+            &"SIGTERM".into(),
+            &"dropped".into(),
+            &"unkillable_init".into()
+        )
+    );
     // By the name of its namespace it is the same.
     let ns = format!("pidns-{}", stage.init.pid_ns()?);
     let said = ask(&ns, &[])?;
     assert_eq!(said.status.code(), Some(0), "{:?}", said.err);
     assert!(said.out[0].starts_with(&ns), "{:?}", said.out);
     assert!(said.out[0].ends_with(": not stuck"), "{:?}", said.out);
+    let text = said.out.join("\n");
+    let words = "a SIGTERM to it would be dropped: PID 1 without a handler";
+    assert!(text.contains(words), "{text}");
+    stage.init.dispose(SIGTERM, Disposition::Handler)?;
+    let verdict = stage.verdict("not_stuck")?;
+    assert_eq!(verdict["sigterm"]["reason"], "handler", "{verdict:#}");
     // And a process of the host, or another one inside, by itself.
     for process in [&stage.host, &stage.server] {
         let verdict = verdict_of(process, "not_stuck")?;

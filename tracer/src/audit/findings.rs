@@ -280,10 +280,14 @@ fn direct_child(case: &Case, audit: &Audit, cut: &[&Task]) -> Option<Advice> {
             Passes::ToGroup => "the process group of its child",
             _ => "its child only",
         };
+        let changed = match case.passed == case.signal {
+            true => String::new(),
+            false => format!(" as {}", names::signal(case.passed)),
+        };
         Advice::new(
             Id::ForwardDirectChildOnly,
             format!(
-                "{} passes {} on to {whom}, {}, which ends by it at once, and PID 1 with that{}",
+                "{} passes {} on{changed} to {whom}, {}, which ends by it at once, and PID 1 with that{}",
                 process_words(&brief(case.main)),
                 names::signal(case.signal),
                 process_words(&brief(child)),

@@ -52,21 +52,50 @@ pub enum Init {
     Other,
 }
 
-/// Which it is. `group`: TINI_KILL_PROCESS_GROUP is in its environment.
-pub fn of(comm: &str, args: &[String], group: bool) -> Init {
+/// What PID 1s are told by their environment, beside their arguments.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// TINI_KILL_PROCESS_GROUP is set, whatever to.
+    tini_group: bool,
+    /// DUMB_INIT_SETSID=0.
+    dumb_single: bool,
+}
+
+impl Settings {
+    /// From `/proc/PID/environ`.
+    pub fn of(environ: &str) -> Self {
+        // Of two by one name, getenv(3) takes the first.
+        let value = |name: &str| {
+            let mut all = environ
+                .split('\0')
+                .filter_map(|entry| entry.split_once('='));
+            all.find(|(key, _)| *key == name).map(|(_, value)| value)
+        };
+        Self {
+            tini_group: value("TINI_KILL_PROCESS_GROUP").is_some(),
+            dumb_single: value("DUMB_INIT_SETSID") == Some("0"),
+        }
+    }
+}
+
+/// Which it is.
+pub fn of(comm: &str, args: &[String], settings: Settings) -> Init {
     let flags = || flags(args);
     match comm {
-        "tini" | "tini-static" | "docker-init" => match group || flags().any(|flag| flag == 'g') {
-            true => Init::Forwarder(Passes::ToGroup),
-            false => Init::Forwarder(Passes::ToChild),
-        },
+        "tini" | "tini-static" | "docker-init" => {
+            match settings.tini_group || flags().any(|flag| flag == 'g') {
+                true => Init::Forwarder(Passes::ToGroup),
+                false => Init::Forwarder(Passes::ToChild),
+            }
+        }
         "catatonit" => match flags().any(|flag| flag == 'g') {
             true => Init::Forwarder(Passes::ToGroup),
             false => Init::Forwarder(Passes::ToChild),
         },
         "dumb-init" => {
-            let is_single =
-                flags().any(|flag| flag == 'c') || own(args).any(|arg| arg == "--single-child");
+            let is_single = settings.dumb_single
+                || flags().any(|flag| flag == 'c')
+                || options(args).any(|arg| arg == "--single-child");
             match is_single {
                 true => Init::Forwarder(Passes::ToChild),
                 false => Init::Forwarder(Passes::ToGroup),
@@ -80,22 +109,54 @@ pub fn of(comm: &str, args: &[String], group: bool) -> Init {
     }
 }
 
-/// Its own arguments, up to the program that it starts.
+/// What such a PID 1 passes on for a signal, by dumb-init's --rewrite; 0: nothing.
+pub fn passed(comm: &str, args: &[String], signal: u32) -> u32 {
+    if comm != "dumb-init" {
+        return signal;
+    }
+    let mut last = None;
+    let mut all = own(args);
+    while let Some(arg) = all.next() {
+        let rule = match arg {
+            "-r" | "--rewrite" => all.next(),
+            _ => arg
+                .strip_prefix("--rewrite=")
+                .or_else(|| arg.strip_prefix("-r")),
+        };
+        let rule = rule
+            .and_then(|rule| rule.split_once(':'))
+            .and_then(|(from, to)| Some((from.parse::<u32>().ok()?, to.parse::<u32>().ok()?)));
+        // A later rule takes the place of an earlier one.
+        if let Some((from, to)) = rule
+            && from == signal
+        {
+            last = Some(to);
+        }
+    }
+    last.unwrap_or(signal)
+}
+
+/// Its own arguments and their values, up to the program that it starts.
 fn own(args: &[String]) -> impl Iterator<Item = &str> {
     let mut skip = false;
     args.iter()
         .skip(1)
         .map(String::as_str)
         .take_while(move |arg| {
-            let is_value = std::mem::replace(&mut skip, matches!(*arg, "-p" | "-e" | "-r"));
+            let takes = !skip && matches!(*arg, "-p" | "-e" | "-r" | "--rewrite");
+            let is_value = std::mem::replace(&mut skip, takes);
             is_value || (arg.starts_with('-') && *arg != "--")
         })
-        .filter(|arg| arg.starts_with('-'))
+}
+
+/// The same without the values.
+fn options(args: &[String]) -> impl Iterator<Item = &str> {
+    own(args).filter(|arg| arg.starts_with('-'))
 }
 
 /// The letters of its short options.
 fn flags(args: &[String]) -> impl Iterator<Item = char> {
-    own(args)
+    options(args)
         .filter(|arg| !arg.starts_with("--"))
         .flat_map(|arg| arg.chars().skip(1))
 }
@@ -107,7 +168,7 @@ mod tests {
     fn kind(line: &str) -> Init {
         let args: Vec<String> = line.split(' ').map(str::to_owned).collect();
         let comm = args[0].rsplit('/').next().unwrap_or_default();
-        of(comm, &args, false)
+        of(comm, &args, Settings::default())
     }
 
     #[test]
@@ -125,6 +186,8 @@ mod tests {
             ("dumb-init app -c", group),
             ("dumb-init --single-child app", child),
             ("dumb-init -c -- app", child),
+            ("dumb-init --rewrite 15:3 -c app", child),
+            ("dumb-init -r 15:3 app -c", group),
             ("catatonit -- app", child),
             ("/lib/systemd/systemd --system", Init::Systemd),
             ("npm start", Init::Manager),
@@ -134,6 +197,57 @@ mod tests {
         ] {
             assert_eq!(kind(line), init, "{line}");
         }
-        assert_eq!(of("tini", &[], true), group);
+    }
+
+    #[test]
+    fn by_the_environment() {
+        let (child, group) = (
+            Init::Forwarder(Passes::ToChild),
+            Init::Forwarder(Passes::ToGroup),
+        );
+        for (comm, environ, init) in [
+            ("tini", "A=b\0TINI_KILL_PROCESS_GROUP=1\0", group),
+            ("tini", "TINI_KILL_PROCESS_GROUP=\0A=b\0", group),
+            ("tini", "XTINI_KILL_PROCESS_GROUP=1\0", child),
+            ("tini", "TINI_KILL_PROCESS_GROUP\0", child),
+            ("dumb-init", "DUMB_INIT_SETSID=0\0", child),
+            ("dumb-init", "DUMB_INIT_SETSID=1\0", group),
+            ("dumb-init", "DUMB_INIT_SETSID=\0", group),
+            (
+                "dumb-init",
+                "DUMB_INIT_SETSID=1\0DUMB_INIT_SETSID=0\0",
+                group,
+            ),
+            ("dumb-init", "TINI_KILL_PROCESS_GROUP=1\0", group),
+            ("tini", "", child),
+        ] {
+            assert_eq!(
+                of(comm, &[], Settings::of(environ)),
+                init,
+                "{comm} {environ:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_signal_that_is_rewritten() {
+        let made = |line: &str, signal| {
+            let args: Vec<String> = line.split(' ').map(str::to_owned).collect();
+            passed(&args[0], &args, signal)
+        };
+        for (line, signal, to) in [
+            ("dumb-init app", 15, 15),
+            ("dumb-init -r 15:3 app", 15, 3),
+            ("dumb-init -r15:3 -- app", 15, 3),
+            ("dumb-init --rewrite 15:3 app", 15, 3),
+            ("dumb-init --rewrite=15:0 app", 15, 0),
+            ("dumb-init -r 15:3 -r 15:2 app", 15, 2),
+            ("dumb-init -r 1:3 -c -r 15:2 app", 1, 3),
+            ("dumb-init app -r 15:3", 15, 15),
+            ("dumb-init -r nonsense -r", 15, 15),
+            ("tini -r 15:3 app", 15, 15),
+        ] {
+            assert_eq!(made(line, signal), to, "{line}");
+        }
     }
 }

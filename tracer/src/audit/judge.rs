@@ -26,6 +26,8 @@ pub struct Case<'a> {
     pub init: Init,
     /// The stop signal.
     pub signal: u32,
+    /// What PID 1 makes of it before it passes it on; 0: it passes none on.
+    pub passed: u32,
     pub reason: Reason,
     pub living: Vec<&'a Task>,
     /// Of those, who has a handler for SIGTERM.
@@ -70,7 +72,8 @@ pub fn judge(facts: &Facts, ts: Timestamp) -> Audit {
     let case = Case {
         facts,
         main,
-        init: inits::of(&main.comm, &facts.args, facts.kills_group),
+        init: inits::of(&main.comm, &facts.args, facts.settings),
+        passed: inits::passed(&main.comm, &facts.args, stop.signal),
         signal: stop.signal,
         reason: stop.reason,
         listening: living.iter().filter(listening).copied().collect(),
@@ -120,6 +123,7 @@ fn passes(case: &Case, ends: Ends) -> Passes {
         return Passes::ToNobody;
     }
     match case.init {
+        Init::Forwarder(_) if case.passed == 0 => Passes::ToNobody,
         Init::Forwarder(passes) => passes,
         Init::Systemd => Passes::ToAll,
         Init::Shell | Init::Manager | Init::Other => Passes::Unknown,
@@ -158,7 +162,7 @@ fn cut_off<'a>(case: &Case<'a>, ends: Ends, passes: Passes) -> (Vec<&'a Task>, u
             };
             let (_, deaf): (Vec<&Task>, Vec<&Task>) =
                 case.listening.iter().copied().partition(|task| hears(task));
-            match is_ended_by(child, case.signal) {
+            match is_ended_by(child, case.passed) {
                 // It ends at once, the forwarder with it, and so does everybody.
                 true => (deaf, 0),
                 // Whether it passes the signal on is its own affair.

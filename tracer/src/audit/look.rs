@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use super::inits::Settings;
 use super::{Audit, judge};
 use crate::container::{Root, Wanted, process};
 use crate::snapshot::takers::{self, Taker};
@@ -19,8 +20,8 @@ pub struct Facts {
     pub row: Row,
     pub main: Option<Task>,
     pub args: Vec<String>,
-    /// TINI_KILL_PROCESS_GROUP is set in its environment.
-    pub kills_group: bool,
+    /// What its environment tells PID 1s that ask it.
+    pub settings: Settings,
     /// Who takes the stop signal beside the main thread.
     pub taker: Option<Taker>,
     /// The parent of the main process.
@@ -120,7 +121,7 @@ fn of(root: &Root, row: Row, all: &[Task], taken: &Arc<BTreeSet<u32>>, host: Opt
     let signal = row.stop.map(|stop| stop.signal);
     Facts {
         args: main_pid.map_or_else(Vec::new, |pid| process::args(root, pid)),
-        kills_group: main_pid.is_some_and(|pid| kills_group(root, pid)),
+        settings: main_pid.map_or_else(Settings::default, |pid| settings(root, pid)),
         taker: main_pid
             .zip(signal)
             .and_then(|(pid, signal)| takers::of(root, pid, signal)),
@@ -138,11 +139,7 @@ fn of(root: &Root, row: Row, all: &[Task], taken: &Arc<BTreeSet<u32>>, host: Opt
     }
 }
 
-fn kills_group(root: &Root, pid: u32) -> bool {
-    let environment = root
-        .text(format!("/proc/{pid}/environ"))
-        .unwrap_or_default();
-    environment
-        .split('\0')
-        .any(|entry| entry.starts_with("TINI_KILL_PROCESS_GROUP=") && !entry.ends_with('='))
+fn settings(root: &Root, pid: u32) -> Settings {
+    let environment = root.text(format!("/proc/{pid}/environ"));
+    Settings::of(&environment.unwrap_or_default())
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use tracer_common::signals::{SIGINT, SIGQUIT, SIGTERM, mask};
 
+use super::inits::Settings;
 use super::look::Facts;
 use super::*;
 use crate::decide::{Outcome, Reason};
@@ -100,7 +101,7 @@ fn facts(comm: &str, reason: Reason, others: Vec<Task>) -> Facts {
             init: Some(100),
         },
         args: vec![comm.to_owned()],
-        kills_group: false,
+        settings: Settings::default(),
         taker: None,
         parent: Some(shim),
         parents: vec![main.clone()],
@@ -242,6 +243,29 @@ fn what_a_forwarder_reaches() {
         &[],
     );
     assert_eq!((audit.passes, audit.perhaps_cut_off), (Passes::Unknown, 1));
+}
+
+#[test]
+fn what_a_forwarder_makes_of_the_signal() {
+    // It has a handler for SIGTERM, which is not what it gets.
+    let deaf = |rewrite: &str| {
+        let mut behind = server(102, 3, 101);
+        behind.pgrp = 102;
+        let mut facts = facts(
+            "dumb-init",
+            Reason::Handler,
+            vec![server(101, 2, 100), behind],
+        );
+        let args = ["dumb-init", "--rewrite", rewrite, "app"];
+        facts.args = args.map(str::to_owned).to_vec();
+        facts
+    };
+    found(&deaf("1:3"), &[]);
+    let audit = found(&deaf("15:3"), &["FORWARD_DIRECT_CHILD_ONLY"]);
+    let text = &audit.findings[0].advice.summary;
+    assert!(text.contains("passes SIGTERM on as SIGQUIT to"), "{text}");
+    let audit = found(&deaf("15:0"), &[]);
+    assert_eq!((audit.passes, audit.perhaps_cut_off), (Passes::ToNobody, 2));
 }
 
 #[test]

@@ -5,15 +5,30 @@ use std::{
     fmt, io,
 };
 
-use anyhow::Context as _;
 use tokio::{
     process::{Child, Command},
     time::Instant,
 };
 
-/// It could not be started.
+/// It could not be started: its name, and the exit code for that.
 #[derive(Debug)]
-pub struct NotStarted(String);
+pub struct NotStarted(String, u8);
+
+impl NotStarted {
+    /// As a shell has it: 127 where there is no such command, else 126.
+    fn new(program: &OsStr, error: &io::Error) -> Self {
+        let code = match error.kind() {
+            io::ErrorKind::NotFound => 127,
+            _ => 126,
+        };
+        Self(shown_name(program), code)
+    }
+
+    /// The exit code of who was to start it.
+    pub fn code(&self) -> u8 {
+        self.1
+    }
+}
 
 impl fmt::Display for NotStarted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -34,11 +49,10 @@ pub fn spawn(command: &[OsString], to_stderr: bool) -> anyhow::Result<Option<Chi
     if to_stderr {
         command.stdout(io::stderr());
     }
-    command
-        .args(arguments)
-        .spawn()
-        .with_context(|| NotStarted(shown_name(program)))
-        .map(Some)
+    command.args(arguments).spawn().map(Some).map_err(|error| {
+        let what = NotStarted::new(program, &error);
+        anyhow::Error::new(error).context(what)
+    })
 }
 
 /// Its name, escaped for people.

@@ -100,7 +100,8 @@ pub fn main() -> ExitCode {
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             tell(&said(&error, verbose));
-            ExitCode::from(1)
+            let not_started = error.downcast_ref::<command::NotStarted>();
+            ExitCode::from(not_started.map_or(1, command::NotStarted::code))
         }
     }
 }
@@ -134,7 +135,8 @@ pub fn tell(text: &str) {
 
 /// The same, of a line that begins in its own way.
 pub fn tell_line(text: &str) {
-    let _ = writeln!(io::stderr(), "{text}");
+    // In one piece: others may write there at the same time.
+    let _ = io::stderr().write_all(format!("{text}\n").as_bytes());
 }
 
 /// What is printed of an error: with `verbose` its causes below it.

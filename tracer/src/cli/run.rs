@@ -55,7 +55,10 @@ const FOUND: u8 = 3;
 /// it. The command's own output is left alone. A container that has not ended
 /// when the command does is waited for.
 ///
-/// Exits with the command's code, or with 3 where --fail-on found something.
+/// Exits with the command's code, or with 3 where --fail-on found something; with
+/// 1 where --fail-on had nothing to judge, since there was no container of those
+/// that were asked for; with 127 where there is no such command, and with 126
+/// where it cannot be started.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Exit with 3 where this was the case: ungraceful (killed, crashed, stuck, a
@@ -149,6 +152,8 @@ struct Seen {
     /// Whether `--fail-on` holds for one of those.
     more_is_met: bool,
     lost: u64,
+    /// There was a container of those that were asked for.
+    matched: bool,
 }
 
 async fn trace(args: &Args) -> anyhow::Result<ExitCode> {
@@ -171,7 +176,20 @@ async fn trace(args: &Args) -> anyhow::Result<ExitCode> {
     tales.take(&records);
     tales.finish(session.when_now());
     seen.add(args, tales.told());
+    seen.matched = seen.matched
+        || !seen.episodes.is_empty()
+        || args.which.takes_any_now(args.asking.patience());
     seen.tell(args).context(cli::WRITING)?;
+    if !seen.matched {
+        cli::tell(&format!(
+            "no container is or was one of {}{}",
+            args.which.given(),
+            match args.fail_on.is_empty() {
+                true => "",
+                false => ": --fail-on had nothing to judge",
+            }
+        ));
+    }
     Ok(seen.exit_code(args))
 }
 
@@ -179,8 +197,11 @@ async fn trace(args: &Args) -> anyhow::Result<ExitCode> {
 async fn follow(args: &Args, session: &mut Session, tales: &mut Tales) -> anyhow::Result<Seen> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
+    let matched = args.which.takes_any_now(args.asking.patience());
     let mut child = spawn(&args.command, args.format == Format::Json)?.context("nothing to run")?;
+    let mut view = shown(args);
     let mut seen = Seen {
+        matched,
         status: None,
         left: None,
         episodes: Vec::new(),
@@ -219,6 +240,7 @@ async fn follow(args: &Args, session: &mut Session, tales: &mut Tales) -> anyhow
             records.push(Record::Loss(loss));
         }
         tales.take(&records);
+        seen.matched = seen.matched || records.iter().any(|record| is_of_one(record, &mut view));
         records.clear();
         tales.tick(session.told_when());
         seen.add(args, tales.told());
@@ -238,13 +260,27 @@ async fn follow(args: &Args, session: &mut Session, tales: &mut Tales) -> anyhow
     Ok(seen)
 }
 
+/// What was asked for.
+fn shown(args: &Args) -> View {
+    View {
+        containers: args.which.wanted(),
+        ..View::default()
+    }
+}
+
+/// Whether it is about a container that was asked for.
+fn is_of_one(record: &Record, view: &mut View) -> bool {
+    let is_about_one = matches!(
+        record,
+        Record::Signal(_) | Record::Deliver(_) | Record::Exit(_) | Record::Zap(_)
+    );
+    is_about_one && view.shows(record)
+}
+
 impl Seen {
     /// A later word on an episode takes the place of an earlier one.
     fn add(&mut self, args: &Args, told: Vec<Record>) {
-        let mut view = View {
-            containers: args.which.wanted(),
-            ..View::default()
-        };
+        let mut view = shown(args);
         for record in told {
             if !view.shows(&record) {
                 continue;
@@ -286,7 +322,7 @@ impl Seen {
 
     fn remarks(&self) -> String {
         let mut text = String::new();
-        if self.episodes.is_empty() {
+        if self.episodes.is_empty() && self.matched {
             text.push_str("sigwhy: no container was terminated\n");
         }
         if self.has_more {
@@ -319,6 +355,10 @@ impl Seen {
         let is_met = |fail_on: &FailOn| self.episodes.iter().any(|e| fail_on.is_met(e));
         match self.status {
             _ if self.more_is_met || args.fail_on.iter().any(is_met) => ExitCode::from(FOUND),
+            // A check of nobody is not one that holds.
+            Some(status) if status.success() && !self.matched && !args.fail_on.is_empty() => {
+                ExitCode::from(1)
+            }
             Some(status) => code_of(status),
             None => ExitCode::from(130),
         }

@@ -1,9 +1,12 @@
 //! Which containers: the options that every command has which shows some.
 
+use std::thread;
 use std::time::Duration;
 
-use crate::container::{Pattern, Wanted};
+use crate::container::{Pattern, Root, Wanted};
+use crate::output::escape::terminal;
 use crate::record::Runtime;
+use crate::snapshot::{self, Dead};
 use crate::trouble::Trouble;
 
 /// Containers by what they are called. Of several options all must hold, of
@@ -73,6 +76,47 @@ impl Which {
             ("--pod", self.pod.clone()),
             ("--namespace", self.namespace.clone()),
         ]
+    }
+}
+
+impl Which {
+    /// Whether it takes any container that runs now; with no filter it takes all that
+    /// ever run. Reads the processes of the machine, and runtimes have `patience`.
+    pub fn takes_any_now(&self, patience: Option<Duration>) -> bool {
+        let wanted = self.wanted();
+        let rows = || snapshot::list(&Root::default(), Dead::Inits, patience);
+        wanted.is_all() || rows().iter().any(|row| wanted.takes(row))
+    }
+
+    /// What was asked for, as it was given: `--container web --runtime docker`.
+    pub fn given(&self) -> String {
+        let given = self
+            .words()
+            .into_iter()
+            .filter(|(_, values)| !values.is_empty());
+        let given: Vec<String> = given
+            .map(|(option, values)| format!("{option} {}", values.join(",")))
+            .collect();
+        terminal(&given.join(" ")).into_owned()
+    }
+
+    /// Says, as soon as that is known, that it takes no container that runs now: a
+    /// misspelt name shows nothing for ever. Nothing waits for that.
+    pub fn tell_unmatched(&self, patience: Option<Duration>) {
+        if self.wanted().is_all() {
+            return;
+        }
+        let which = self.clone();
+        let look = move || {
+            if !which.takes_any_now(patience) {
+                super::tell(&format!(
+                    "no container that runs now is one of {}: `sigwhy ps` lists them, and what starts later counts as well",
+                    which.given()
+                ));
+            }
+        };
+        // Without a thread it is not said.
+        drop(thread::Builder::new().name("unmatched".into()).spawn(look));
     }
 }
 

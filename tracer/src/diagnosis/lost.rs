@@ -61,9 +61,11 @@ fn unheard_stop(story: &Story) -> Option<&Hop> {
     (failed(story) && special.is_none() && core_signal(story).is_none()).then_some(hop)
 }
 
-/// Others were there beside PID 1.
+/// Others were there beside PID 1, or may have been: who they are its end tells,
+/// and what was said before that is to hold.
 fn has_others(story: &Story) -> bool {
-    !story.victims().is_empty()
+    (story.exit.is_none() && story.zap.is_none())
+        || !story.victims().is_empty()
         || !story.exits.is_empty()
         || !story.members.is_empty()
         || !story.forwards.is_empty()

@@ -117,6 +117,15 @@ impl<'a> Making<'a> {
     /// Who ends a namespace, and who is seen to end.
     fn foresee(&mut self) {
         let mut exiting: HashMap<u32, bool> = HashMap::new();
+        let ending = match self.sees_exits {
+            true => Vec::new(),
+            false => before_ends(self.events),
+        };
+        // It was seen to exit, or, where no exits are recorded, tells of its end next.
+        let is_exiting = |exiting: &HashMap<u32, bool>, at: usize, tid: u32| {
+            let seen = exiting.get(&tid).is_some_and(|is| *is);
+            seen || ending.get(at).is_some_and(|is| *is)
+        };
         for (at, event) in self.events.iter().enumerate() {
             let pid = self.process(event);
             match &event.what {
@@ -138,7 +147,7 @@ impl<'a> Making<'a> {
                     group: true,
                     target,
                     ..
-                } if *target != event.tid && self.is_exiting(&exiting, at, event.tid) => {
+                } if *target != event.tid && is_exiting(&exiting, at, event.tid) => {
                     let fate = self.fate(pid);
                     let first = fate.zap.map_or(at, |(first, _)| first);
                     fate.zap = Some((first, at));
@@ -151,30 +160,6 @@ impl<'a> Making<'a> {
                 _ => {}
             }
         }
-    }
-
-    /// Whether a thread is exiting: it was seen to, or, where no exits are recorded, the
-    /// next thing it does that is no such SIGKILL is to tell its parent of its end.
-    fn is_exiting(&self, exiting: &HashMap<u32, bool>, at: usize, tid: u32) -> bool {
-        if self.sees_exits {
-            return exiting.get(&tid).is_some_and(|is| *is);
-        }
-        let next = self.events[at + 1..]
-            .iter()
-            .filter(|event| event.tid == tid)
-            .find(|event| {
-                !matches!(
-                    event.what,
-                    What::Generate {
-                        sig: SIGKILL,
-                        code: KERNEL,
-                        ..
-                    }
-                )
-            });
-        next.is_some_and(|event| {
-            matches!(event.what, What::Generate { sig: SIGCHLD, code, .. } if (EXITED..=DUMPED).contains(&code))
-        })
     }
 
     fn fate(&mut self, pid: u32) -> &mut Fate {
@@ -536,6 +521,27 @@ impl<'a> Making<'a> {
         };
         self.out.push(Record::Zap(Box::new(zap)));
     }
+}
+
+/// For each event, whether the next thing that its thread does, SIGKILLs of the
+/// kernel's aside, is to tell its parent of its end.
+fn before_ends(events: &[Event]) -> Vec<bool> {
+    let mut next: HashMap<u32, bool> = HashMap::new();
+    let mut ending = vec![false; events.len()];
+    for (at, event) in events.iter().enumerate().rev() {
+        ending[at] = next.get(&event.tid).is_some_and(|is| *is);
+        let (is_kill, is_end) = match event.what {
+            What::Generate { sig, code, .. } => (
+                sig == SIGKILL && code == KERNEL,
+                sig == SIGCHLD && (EXITED..=DUMPED).contains(&code),
+            ),
+            _ => (false, false),
+        };
+        if !is_kill {
+            next.insert(event.tid, is_end);
+        }
+    }
+    ending
 }
 
 fn id(sig: u32, code: i32) -> SignalId {

@@ -336,6 +336,33 @@ fn an_exit_follows_from_the_signals_alone() {
     );
 }
 
+/// Each of them could be the last but for the end: none may look ahead for itself.
+#[test]
+fn the_end_of_a_crowded_namespace_takes_no_longer_than_its_text() {
+    const KILLED: u32 = 50_000;
+    let by_init = |us, event: &str| line("init", 10, us, event);
+    let mut text = String::new();
+    for pid in 100..100 + KILLED {
+        text += &by_init(
+            u64::from(pid),
+            &format!(
+                "signal:signal_generate: sig=9 errno=0 code=128 comm=worker pid={pid} grp=1 res=0"
+            ),
+        );
+    }
+    text += &by_init(
+        900_000,
+        "signal:signal_generate: sig=17 errno=0 code=1 comm=shim pid=9 grp=1 res=0",
+    );
+    let begun = std::time::Instant::now();
+    let imported = perf(&text);
+    let took = begun.elapsed();
+    let killed = signals(&imported).filter(|s| s.sender.kind == Kind::Zap);
+    assert_eq!(killed.count(), KILLED as usize);
+    // Some 1.2 thousand million steps else, which take minutes unoptimized.
+    assert!(took < std::time::Duration::from_secs(20), "{took:?}");
+}
+
 #[test]
 fn a_graceful_end_is_one() {
     let text = [

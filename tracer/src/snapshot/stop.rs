@@ -47,6 +47,25 @@ impl Stop {
         matches!(self.outcome, Outcome::Dropped)
     }
 
+    /// What would become of it, as the end of a sentence; `None` where that is not
+    /// known.
+    pub fn would(&self) -> Option<String> {
+        match self.reason {
+            Reason::DefaultTerminate | Reason::DefaultCore | Reason::Kill => {
+                Some("would end it".to_owned())
+            }
+            Reason::Stop => Some("would stop it".to_owned()),
+            Reason::Handler
+            | Reason::UnkillableInit
+            | Reason::Ignored
+            | Reason::DefaultIgnore
+            | Reason::Blocked
+            | Reason::Sigwait
+            | Reason::Ptrace => Some(format!("would be {}", self.words())),
+            _ => None,
+        }
+    }
+
     /// What becomes of it, in a word or some.
     pub fn words(&self) -> &'static str {
         match self.reason {

@@ -13,7 +13,7 @@ use serde::{Serialize, Serializer};
 
 use crate::diagnosis::{Id, catalogue};
 use crate::record::{Runtime, Timestamp};
-use crate::snapshot::Freezer;
+use crate::snapshot::{Freezer, Stop};
 
 pub mod judge;
 pub mod scene;
@@ -63,6 +63,8 @@ pub struct Verdict {
     pub commands: Vec<String>,
     /// What could not be found out.
     pub unknown: Vec<String>,
+    /// What would become of a SIGTERM to it now; only of a PID 1 that is not stuck.
+    pub sigterm: Option<Stop>,
     /// With --watch, once it is over: what ended it.
     pub freed_by: Option<String>,
 }

@@ -6,8 +6,9 @@ use std::time::{Duration, SystemTime};
 
 use super::words::quoted;
 use super::{Holder, Named, Scene, Status, Verdict, judge};
-use crate::container::{Pattern, Root, Wanted, process};
-use crate::record::Timestamp;
+use crate::container::{Identity, Pattern, Root, Wanted, process};
+use crate::record::{Runtime, Timestamp};
+use crate::snapshot::stop::{self, Stop};
 use crate::snapshot::{self, Dead, Row, Task};
 
 /// No PID is above it (`PID_MAX_LIMIT` of include/linux/threads.h).
@@ -193,6 +194,9 @@ impl Target {
                 verdict.flatten()?
             }
         };
+        if verdict.status == Status::NotStuck && verdict.subject.ns_pid == Some(1) {
+            verdict.sigterm = sigterm(root, verdict.subject.pid);
+        }
         if verdict.is_stuck() {
             verdict
                 .commands
@@ -236,6 +240,16 @@ impl Verdict {
         }
         self
     }
+}
+
+/// What a SIGTERM would meet; a freezer's cgroup keeps it from there, and is told by
+/// itself.
+fn sigterm(root: &Root, pid: u32) -> Option<Stop> {
+    let mut task = Task::read(root, pid)?;
+    task.look_closer(root);
+    let plain = Identity::new(Runtime::Unknown);
+    let stop = stop::predict(root, pid, &plain, process::host_ns(root))?;
+    (task.freezer.is_none() || stop.is_lost()).then_some(stop)
 }
 
 /// The time of day.

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::io;
 
 use super::{Lasting, Status, Verdict, Wait, words};
+use crate::decide::names;
 use crate::diagnosis::catalogue::cli;
 use crate::output::escape::terminal;
 use crate::output::text::Paint;
@@ -40,6 +41,10 @@ fn note(verdict: &Verdict, colour: bool) -> String {
     let unnamed = verdict.holders_total.saturating_sub(verdict.holders.len());
     if unnamed > 0 {
         line("Also:", &format!("{unnamed} more like these."));
+    }
+    if let Some((stop, would)) = verdict.sigterm.and_then(|stop| Some((stop, stop.would()?))) {
+        let signal = names::signal(stop.signal);
+        line("And a stop:", &format!("a {signal} to it {would}."));
     }
     if let Some(stack) = stack(verdict) {
         line("Stack:", &stack);

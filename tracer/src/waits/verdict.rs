@@ -76,6 +76,7 @@ pub fn verdict(
         frees,
         commands: commands.unwrap_or_default(),
         unknown,
+        sigterm: None,
         freed_by: None,
     }
 }

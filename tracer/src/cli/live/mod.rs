@@ -58,7 +58,7 @@ pub struct Args {
     pub no_episodes: bool,
 
     /// Stop after this many signals were shown.
-    #[arg(short = 'n', long, value_name = "N")]
+    #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub count: Option<u64>,
 
     /// How to print.
@@ -93,6 +93,8 @@ pub fn run(args: Args, verbose: bool) -> anyhow::Result<ExitCode> {
 /// As [`run`].
 pub fn trace(args: Args, verbose: bool, to: Option<To>) -> anyhow::Result<ExitCode> {
     let plan = plan::Plan::new(&args.select, &args.trace, verbose)?;
+    let patience = args.trace.asking.patience();
+    args.select.which.tell_unmatched(patience);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;

@@ -179,9 +179,24 @@ where
         rpc.unary(request, path, ProstCodec::default()).await;
     match answer {
         Ok(answer) => Ok(answer.into_inner()),
-        Err(status) if status.code() == Code::NotFound => Ok(T::default()),
+        Err(status) if is_answer(&status) => Ok(T::default()),
         Err(status) => Err(status.into()),
     }
+}
+
+/// Whether the daemon itself said so, about what it was asked: that is no reason to
+/// leave it alone with other questions.
+fn is_answer(status: &Status) -> bool {
+    let is_its = std::error::Error::source(status).is_none();
+    let is_about_it = matches!(
+        status.code(),
+        Code::NotFound
+            | Code::InvalidArgument
+            | Code::FailedPrecondition
+            | Code::Internal
+            | Code::Unknown
+    );
+    is_its && is_about_it
 }
 
 /// HTTP/2, as tonic wants it.

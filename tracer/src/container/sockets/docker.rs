@@ -36,9 +36,8 @@ pub async fn ask(socket: &Socket, owner: u32, id: &str) -> anyhow::Result<Option
     )?;
     match docker.inspect_container(id, None).await {
         Ok(said) => Ok(Some(understand(socket, said))),
-        Err(Error::DockerResponseServerError {
-            status_code: 404, ..
-        }) => Ok(None),
+        // An error about this one, or there is none such: the daemon does answer.
+        Err(Error::DockerResponseServerError { .. }) => Ok(None),
         Err(error) => Err(error).context("inspecting a container"),
     }
 }

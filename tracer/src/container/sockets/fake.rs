@@ -20,7 +20,8 @@ pub enum Manner {
     Says(&'static [u8]),
     /// Begins an HTTP answer of so many bytes.
     Floods(u64),
-    /// Docker's API, with the answer to each path; 404 to others.
+    /// Docker's API, with the answer to each path; 404 to others. An empty one is an
+    /// error of the daemon's.
     Docker(Vec<(String, String)>),
     /// The CRI, with all that it has.
     Cri(Vec<cri::Container>, Vec<cri::Sandbox>),
@@ -108,6 +109,10 @@ impl Fake {
         let path = text.split(' ').nth(1).unwrap_or_default().to_owned();
         let found = answers.iter().find(|(known, _)| *known == path);
         let (status, body) = match found {
+            Some((_, body)) if body.is_empty() => (
+                "500 Internal Server Error",
+                r#"{"message":"a layer is gone"}"#,
+            ),
             Some((_, body)) => ("200 OK", body.as_str()),
             None => ("404 Not Found", r#"{"message":"No such container"}"#),
         };

@@ -2,7 +2,7 @@
 //! own clients point, and wherever the kernel says that one listens by a usual
 //! name.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
@@ -58,8 +58,10 @@ const VARIABLES: [(Runtime, &str); 3] = [
     (Runtime::Containerd, "CONTAINER_RUNTIME_ENDPOINT"),
 ];
 
-/// Sockets that are looked at, at most: users may make any number.
+/// Sockets that are asked, at most, and of them those of any one user but root: users
+/// may make any number, and none of them is to be in another's way.
 const MOST: usize = 64;
+const MOST_OF_ONE: usize = 8;
 
 /// Users whose directories are looked through, for a list of all.
 const MOST_USERS: usize = 256;
@@ -84,6 +86,7 @@ pub fn find(root: &Root, named: &[Socket], owner: Option<u32>) -> Vec<Socket> {
     }
     all.extend(listening(root).into_iter().map(at));
     let mut seen = HashSet::new();
+    let mut by_user: HashMap<u32, usize> = HashMap::new();
     all.into_iter()
         .filter_map(|(runtime, path)| {
             let file = fs::metadata(&path).ok()?;
@@ -93,6 +96,11 @@ pub fn find(root: &Root, named: &[Socket], owner: Option<u32>) -> Vec<Socket> {
             let is_one = file.file_type().is_socket() && is_meant;
             let is_new = is_one && seen.insert((runtime, file.dev(), file.ino()));
             is_new.then_some(Socket { runtime, path, uid })
+        })
+        .filter(|socket| {
+            let count = by_user.entry(socket.uid).or_default();
+            *count += 1;
+            socket.uid == 0 || *count <= MOST_OF_ONE
         })
         .take(MOST)
         .collect()
@@ -146,7 +154,7 @@ fn parse_unix(text: &str) -> Vec<(Runtime, PathBuf)> {
         let runtime = by_name(&path).filter(|_| flags == LISTENS)?;
         Some((runtime, PathBuf::from(path)))
     };
-    text.lines().filter_map(read).take(MOST).collect()
+    text.lines().filter_map(read).collect()
 }
 
 #[cfg(test)]
@@ -200,6 +208,32 @@ nonsense /docker.sock
         );
         let tcp = |_: &str| Some("tcp://127.0.0.1:2375".to_owned());
         assert!(from_variables(tcp).is_empty());
+    }
+
+    #[test]
+    fn a_user_with_many_is_in_nobodys_way() {
+        if !nix::unistd::geteuid().is_root() {
+            // Only root has sockets of several users made.
+            return;
+        }
+        let tree = Tree::new();
+        let root = tree.root();
+        let mut listed = String::new();
+        let mut listeners = Vec::new();
+        for (number, user) in [1000; 2 * MOST].into_iter().chain([1001]).enumerate() {
+            let path = format!("/{number}/docker.sock");
+            tree.directory(&format!("/{number}"));
+            listeners.push(UnixListener::bind(root.at(&path)).expect("a socket"));
+            nix::unistd::chown(&root.at(&path), Some(user.into()), None).expect("root may");
+            listed += &format!("0: 00000002 00000000 {LISTENS} 0001 01 {number} {path}\n");
+        }
+        tree.file("/proc/net/unix", &listed);
+        let count = |owner, uid| {
+            let all = find(&root, &[], owner);
+            all.iter().filter(|socket| socket.uid == uid).count()
+        };
+        assert_eq!(count(Some(1001), 1001), 1);
+        assert_eq!((count(None, 1001), count(None, 1000)), (1, MOST_OF_ONE));
     }
 
     #[test]

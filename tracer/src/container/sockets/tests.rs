@@ -125,6 +125,18 @@ fn who_hangs_costs_its_patience_once() {
 }
 
 #[test]
+fn an_error_about_one_does_not_keep_others_from_being_asked_about() {
+    let tree = Tree::new();
+    let mut answers = inspected(0);
+    answers.push((format!("/containers/{ID2}/json"), String::new()));
+    let fake = Fake::start(&tree, DOCKER, Manner::Docker(answers));
+    let mut sockets = Sockets::new(tree.root(), Vec::new());
+    assert!(!ask(&mut sockets, &mut poor(Runtime::Docker, ID2)).0);
+    assert!(ask(&mut sockets, &mut poor(Runtime::Docker, ID)).0);
+    assert_eq!(fake.connections(), 2);
+}
+
+#[test]
 fn nonsense_is_no_answer() {
     const ANSWERS: [&[u8]; 5] = [
         b"",
