@@ -179,7 +179,7 @@ fn tracing(report: &Report) -> Row {
         "btf" => failed.detail.clone(),
         _ => format!("{}: {}", failed.title, failed.detail),
     };
-    let more = match Trouble::of_check(failed.id) {
+    let more = match failed.page.and_then(Trouble::find) {
         Some(trouble) => trouble.more().to_string(),
         None => " (more: sigwhy doctor)".to_owned(),
     };
