@@ -1,10 +1,13 @@
 //! Each filter shows what it should, and nothing else.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use super::cgroup::OwnCgroup;
-use super::live::Live;
+use super::live::{Live, run, sigwhy};
 use super::story::{Story, of_type, stray};
+use crate::harness::slow;
 
 type Outcome = anyhow::Result<()>;
 
@@ -64,6 +67,19 @@ fn by_default_containers_without_noise() -> Outcome {
     assert_eq!(stray(&records, concerns_a_container), None);
     let is_noise = |r: &Value| r["type"] == "signal" && [17, 23, 28, 32, 33].contains(&number(r));
     assert_eq!(stray(&records, |record| !is_noise(record)), None);
+    Ok(())
+}
+
+#[test]
+fn a_filter_that_takes_nobody_is_told_once() -> Outcome {
+    let story = Story::new("cli-nobody")?;
+    let time = format!("{}ms", slow(Duration::from_secs(3)).as_millis());
+    for (name, count) in [("no-such-container", 1), (&*story.inode.to_string(), 0)] {
+        let said = run(sigwhy().args(["live", "-c", name, "-d", &time]))?;
+        let words = format!("sigwhy: no container that runs now is one of --container {name}: ");
+        let told = said.err.iter().filter(|line| line.starts_with(&words));
+        assert_eq!(told.count(), count, "{:?}", said.err);
+    }
     Ok(())
 }
 

@@ -104,13 +104,14 @@ fn a_check_of_nobody_does_not_pass() -> Outcome {
     let said = run(sigwhy().args(nobody).args(["--", "true"]))?;
     assert_eq!(said.status.code(), Some(0));
     let what = "sigwhy: no container is or was one of --container no-such-container";
-    assert_eq!(said.err, [what]);
+    let more = " (more: sigwhy explain no-such-container)";
+    assert_eq!(said.err, [format!("{what}{more}")]);
     let check = |code: &str, expected: i32| -> Outcome {
         let mut command = sigwhy();
         command.args(nobody).args(["--fail-on", "ungraceful", "--"]);
         let said = run(command.args(["sh", "-c", &format!("exit {code}")]))?;
         assert_eq!(said.status.code(), Some(expected), "{}", said.err());
-        let whole = format!("{what}: --fail-on had nothing to judge");
+        let whole = format!("{what}: --fail-on had nothing to judge{more}");
         assert_eq!(said.err, [whole]);
         Ok(())
     };

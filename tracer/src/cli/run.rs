@@ -182,12 +182,13 @@ async fn trace(args: &Args) -> anyhow::Result<ExitCode> {
     seen.tell(args).context(cli::WRITING)?;
     if !seen.matched {
         cli::tell(&format!(
-            "no container is or was one of {}{}",
+            "no container is or was one of {}{}{}",
             args.which.given(),
             match args.fail_on.is_empty() {
                 true => "",
                 false => ": --fail-on had nothing to judge",
-            }
+            },
+            Trouble::NoSuchContainer.more()
         ));
     }
     Ok(seen.exit_code(args))

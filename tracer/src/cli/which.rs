@@ -110,8 +110,9 @@ impl Which {
         let look = move || {
             if !which.takes_any_now(patience) {
                 super::tell(&format!(
-                    "no container that runs now is one of {}: `sigwhy ps` lists them, and what starts later counts as well",
-                    which.given()
+                    "no container that runs now is one of {}: what starts later counts as well{}",
+                    which.given(),
+                    Trouble::NoSuchContainer.more()
                 ));
             }
         };

@@ -6,7 +6,7 @@
 //! (`zap_pid_ns_processes`): nothing else does that. And the SIGCHLD of a process's
 //! end says whether it exited by itself or was ended by a signal.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, mem};
 
 use tracer_common::signals::{
     self, SIGCHLD, SIGHUP, SIGINT, SIGKILL, SIGPIPE, SIGQUIT, SIGTERM, SIGTSTP, SIGWINCH, SIGXFSZ,
@@ -43,13 +43,14 @@ struct Fate {
     end: Option<(usize, i32)>,
 }
 
-/// Makes records of events, which are in their order.
+/// Makes records of events, which are in their order. One at a time: a record is many
+/// times as large as its event.
 pub fn records(
     events: &[Event],
     format: Format,
     boot: Option<Timestamp>,
     lost: u64,
-) -> Vec<Record> {
+) -> impl Iterator<Item = Record> {
     let mut making = Making::new(events, boot);
     let first = events.first().map_or(0, |event| event.ns);
     making.start(first, format);
@@ -57,15 +58,18 @@ pub fn records(
         // Nobody knows where they are missing.
         making.loss(first, lost);
     }
-    for (at, event) in events.iter().enumerate() {
+    let head = mem::take(&mut making.out);
+    let rest = events.iter().enumerate().flat_map(move |(at, event)| {
         making.take(at, event);
-    }
-    making.out
+        mem::take(&mut making.out)
+    });
+    head.into_iter().chain(rest)
 }
 
 struct Making<'a> {
     events: &'a [Event],
     boot: Option<Timestamp>,
+    /// Made of the event at hand.
     out: Vec<Record>,
     /// By pid, each life of it in its order.
     fates: HashMap<u32, Vec<Fate>>,
@@ -453,7 +457,7 @@ impl<'a> Making<'a> {
     fn exit(&mut self, pid: u32, ns: u64) {
         let fate = self.fate_of(pid);
         let life = self.life(pid);
-        if std::mem::replace(&mut life.exit_told, true) {
+        if mem::replace(&mut life.exit_told, true) {
             return;
         }
         let by_signal = life
@@ -497,7 +501,7 @@ impl<'a> Making<'a> {
         };
         self.life(init).victims.push(victim);
         if is_last {
-            let victims = std::mem::take(&mut self.life(init).victims);
+            let victims = mem::take(&mut self.life(init).victims);
             self.zap(init, ns, ZapPhase::Begin, Some(victims), None);
         }
     }

@@ -124,11 +124,21 @@ pub struct Summary {
     pub has_date: bool,
 }
 
-/// Records made of a text.
+/// What a text has, to be made into records.
 #[derive(Debug)]
 pub struct Imported {
-    pub records: Vec<Record>,
+    events: Vec<Event>,
+    format: Format,
+    boot: Option<Timestamp>,
     pub summary: Summary,
+}
+
+impl Imported {
+    /// The records, made as they are taken.
+    pub fn records(&self) -> impl Iterator<Item = Record> {
+        let lost = self.summary.lost.saturating_add(self.summary.left_out);
+        infer::records(&self.events, self.format, self.boot, lost)
+    }
 }
 
 /// Reads a text; `-` is standard input.
@@ -267,14 +277,10 @@ impl Reading {
         // Each processor has its own buffer.
         self.events.sort_by_key(|event| event.ns);
         self.summary.has_date = self.boot.is_some();
-        let records = infer::records(
-            &self.events,
-            self.options.format,
-            self.boot,
-            self.summary.lost.saturating_add(self.summary.left_out),
-        );
         Ok(Imported {
-            records,
+            events: self.events,
+            format: self.options.format,
+            boot: self.boot,
             summary: self.summary,
         })
     }

@@ -28,23 +28,34 @@ const STOPS: [(Format, &str); 4] = [
     ),
 ];
 
-fn import(format: Format, text: impl AsRef<[u8]>) -> anyhow::Result<Imported> {
-    let options = Options { format, boot: None };
-    from(text.as_ref(), options, "text")
+/// All of it.
+#[derive(Debug)]
+struct Whole {
+    records: Vec<Record>,
+    summary: Summary,
 }
 
-fn perf(text: impl AsRef<[u8]>) -> Imported {
+fn import(format: Format, text: impl AsRef<[u8]>) -> anyhow::Result<Whole> {
+    let options = Options { format, boot: None };
+    let imported = from(text.as_ref(), options, "text")?;
+    Ok(Whole {
+        records: imported.records().collect(),
+        summary: imported.summary,
+    })
+}
+
+fn perf(text: impl AsRef<[u8]>) -> Whole {
     import(Format::PerfScript, text).expect("events")
 }
 
-fn signals(imported: &Imported) -> impl Iterator<Item = &Signal> {
+fn signals(imported: &Whole) -> impl Iterator<Item = &Signal> {
     imported.records.iter().filter_map(|record| match record {
         Record::Signal(signal) => Some(&**signal),
         _ => None,
     })
 }
 
-fn episodes(imported: &Imported) -> Vec<Episode> {
+fn episodes(imported: &Whole) -> Vec<Episode> {
     let (mut teller, mut told) = (Teller::new(), Vec::new());
     for record in &imported.records {
         teller.take(record, &mut told);

@@ -171,12 +171,12 @@ fn import_one(
     source: &mut Source,
 ) -> anyhow::Result<()> {
     let imported = import::read(path, options)?;
-    for record in &imported.records {
+    for record in imported.records() {
         let when = record.when();
         source.records += 1;
         source.first.get_or_insert(when.ts);
         source.last = Some(when.ts);
-        telling.take(record)?;
+        telling.take(&record)?;
     }
     source.lost = imported
         .summary

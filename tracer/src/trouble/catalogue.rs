@@ -141,6 +141,8 @@ pub const ALL: &[Entry] = &[
             "no container and no process is called ...; `sigwhy ps` lists what runs",
             "no such container runs, so nothing was checked",
             "none of these containers runs",
+            "no container that runs now is one of ...: what starts later counts as well",
+            "no container is or was one of ...: --fail-on had nothing to judge",
         ],
         why: "A container is called by its name, the beginning of its id, its image, its pod or namespace/pod, the name of its init, or the inode of its PID namespace. * and ? match as in a shell, and want quotes there. With several options (--container, --pod) all must hold.",
         steps: &[

@@ -27,7 +27,10 @@ fn note(verdict: &Verdict, colour: bool) -> String {
     let mut line = |key: &str, text: &str| {
         let _ = writeln!(out, "  {} {}", paint.faint(key), terminal(text));
     };
-    line("Now:", &format!("{}.", verdict.summary));
+    line(
+        "Now:",
+        &format!("{}{}.", verdict.summary, and_sigterm(verdict)),
+    );
     let mut holders = verdict.holders.iter();
     if let Some(first) = holders.next() {
         let number = verdict
@@ -41,10 +44,6 @@ fn note(verdict: &Verdict, colour: bool) -> String {
     let unnamed = verdict.holders_total.saturating_sub(verdict.holders.len());
     if unnamed > 0 {
         line("Also:", &format!("{unnamed} more like these."));
-    }
-    if let Some((stop, would)) = verdict.sigterm.and_then(|stop| Some((stop, stop.would()?))) {
-        let signal = names::signal(stop.signal);
-        line("And a stop:", &format!("a {signal} to it {would}."));
     }
     if let Some(stack) = stack(verdict) {
         line("Stack:", &stack);
@@ -105,6 +104,16 @@ fn title(verdict: &Verdict, paint: Paint) -> String {
         Status::Gone => paint.bold("gone"),
     };
     format!("{}: {word}", terminal(&name))
+}
+
+/// What a stop signal that came now would meet: one that was dropped before has left
+/// no trace.
+fn and_sigterm(verdict: &Verdict) -> String {
+    let would = verdict.sigterm.and_then(|stop| {
+        let signal = names::signal(stop.signal);
+        Some(format!(", and a {signal} to it {}", stop.would()?))
+    });
+    would.unwrap_or_default()
 }
 
 /// Of who sleeps where nobody sees why.
