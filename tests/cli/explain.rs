@@ -64,6 +64,11 @@ fn an_answer_for_programs() -> Outcome {
     assert_eq!(topics, ["reason", "diagnosis"]);
     let page = explain(&["no-btf", "--format", "json"])?.records()?;
     assert_eq!(page[0]["topic"], "trouble");
+    let every = explain(&["--format", "json"])?.records()?;
+    for topic in ["reason", "diagnosis", "trouble"] {
+        let count = every.iter().filter(|page| page["topic"] == topic).count();
+        assert!(count > 15, "{count} of {topic}");
+    }
     assert!(
         page[0]["steps"]
             .as_array()

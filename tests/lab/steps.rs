@@ -11,6 +11,8 @@ use sigwhy::lab::arena::Status;
 use sigwhy::lab::scenario::{Expect, Fate, MaskSet, Scenario, Seen, Step};
 use sigwhy::lab::stage::{Backstage, Manner, Told, perform};
 
+use crate::harness::slow;
+
 const INT: u32 = 2;
 const ABRT: u32 = 6;
 const KILL: u32 = 9;
@@ -76,8 +78,8 @@ fn performed(scenario: &Scenario) -> (Vec<Seen>, Vec<String>) {
     let performance = perform(scenario, exe, &manner, &backstage).expect("it is performed");
     let told = backstage.take_told();
     assert!(told.iter().map(|t| t.mono_ns).is_sorted(), "{told:?}");
-    // Nothing of it waits out a time limit (5 s); some machines are slow.
-    assert!(begun.elapsed() < Duration::from_secs(30));
+    // Nothing of it waits out a limit of its own (5 s).
+    assert!(begun.elapsed() < slow(Duration::from_secs(30)));
     let texts = told.into_iter().map(|Told { text, .. }| text).collect();
     (performance.seen, texts)
 }

@@ -197,6 +197,52 @@ fn no_signal_from_inside_reaches_an_init() -> Outcome {
     Ok(())
 }
 
+/// The laboratory has docker make its container and stop it, and leaves nothing.
+#[test]
+fn a_scenario_in_a_container_of_dockers() -> Outcome {
+    let leftovers = || {
+        let ours = ["ps", "--all", "--quiet", "--filter=name=sigwhy-lab-"];
+        let empty = ["images", "--quiet", "--filter=dangling=true"];
+        Ok::<_, anyhow::Error>((
+            output(docker()?.args(ours))?,
+            output(docker()?.args(empty))?,
+        ))
+    };
+    let before = leftovers()?;
+    let mut lab = std::process::Command::new(env!("CARGO_BIN_EXE_sigwhy"));
+    lab.args([
+        "lab",
+        "run",
+        "docker-stop",
+        "handler",
+        "--docker",
+        "--format=json",
+    ]);
+    let reports = output(&mut lab)?;
+    let reports: Vec<Value> = reports
+        .lines()
+        .map(serde_json::from_str)
+        .collect::<Result<_, _>>()?;
+    for report in &reports {
+        assert_eq!(report["verdict"], "held", "{:#}", report["checks"]);
+    }
+    assert_eq!(reports.len(), 2);
+    // It was docker that stopped it, and a container of docker's that was stopped.
+    let records = reports[0]["records"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
+    let of_init = |r: &&Value| r["type"] == "signal" && r["target"]["is_init"] == true;
+    let stopped: Vec<&Value> = records.iter().filter(of_init).collect();
+    assert_eq!(stopped.len(), 2, "{stopped:#?}");
+    for record in stopped {
+        assert_eq!(record["sender"]["comm"], "runc");
+        assert_eq!(record["target"]["container"]["runtime"], "docker");
+    }
+    assert_eq!(leftovers()?, before);
+    Ok(())
+}
+
 /// The container is made while sigwhy runs, and is gone before it ends.
 #[test]
 fn a_container_that_comes_and_goes() -> Outcome {

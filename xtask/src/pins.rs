@@ -56,6 +56,23 @@ mod tests {
     }
 
     #[test]
+    fn who_contributes_is_told_the_pinned_versions() {
+        let text = include_str!("../../CONTRIBUTING.md");
+        for (name, version) in [
+            ("Rust", HOST),
+            ("Rust", EBPF),
+            ("bpf-linker", BPF_LINKER),
+            ("cargo-deny", CARGO_DENY),
+            ("mdBook", MDBOOK),
+        ] {
+            assert!(
+                text.contains(&format!("| {name} {version} ")),
+                "{name} {version}"
+            );
+        }
+    }
+
+    #[test]
     fn xtask_itself_asks_for_less() {
         let manifest = include_str!("../Cargo.toml");
         assert_eq!(quoted(manifest, "\nrust-version"), Some("1.85"));

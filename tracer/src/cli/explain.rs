@@ -32,8 +32,8 @@ Examples:
 /// kernels from 5.10 to 7.x: what becomes of the signal, why, and every test on the
 /// way. With a word, prints its page: a reason (unkillable_init), a diagnosis
 /// (pid1-no-handler), or a trouble of sigwhy's own, as its errors name them
-/// (no-permission). Without anything, lists the words. Neither root nor tracing is
-/// needed, and nothing is sent.
+/// (no-permission). Without anything, lists the words, or prints every page as JSON.
+/// Neither root nor tracing is needed, and nothing is sent.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct Args {
@@ -110,7 +110,8 @@ pub struct Args {
     #[arg(long)]
     pub table: bool,
 
-    /// How to print: text, or JSON (one object; for a table one per line).
+    /// How to print: text, or JSON (one object; for a table, and for every page, one
+    /// per line).
     #[arg(short, long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
 
@@ -183,6 +184,10 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         }
     } else if args.init || args.global_init {
         bail!("which signal? Give --signal TERM, or --table for all of them");
+    } else if is_json {
+        for topic in page::all() {
+            json(&mut said, &page::page(topic))?;
+        }
     } else {
         text::topics(&mut said, paint)?;
     }

@@ -24,6 +24,8 @@ const COLUMNS: usize = 80;
 enum Needs {
     /// To load programs.
     Tracing,
+    /// That, and to make PID namespaces.
+    Lab,
     /// To look at every process.
     Looking,
     Nothing,
@@ -38,7 +40,7 @@ const COMMANDS: [(&str, &[Line]); 4] = [
         "Start here",
         &[
             (
-                Needs::Tracing,
+                Needs::Lab,
                 "sigwhy lab run kill-init",
                 "a lost signal, made on this kernel",
             ),
@@ -115,6 +117,7 @@ fn text(report: &Report, paint: Paint) -> String {
     let command = |needs: Needs, words: &str| {
         let has = match needs {
             Needs::Tracing => report.can_trace,
+            Needs::Lab => report.can_trace && !may_only_trace(report),
             Needs::Looking => sees_all,
             Needs::Nothing => true,
         };
@@ -164,7 +167,11 @@ fn tracing(report: &Report) -> Row {
     const WHAT: &str = "live, run, record, lab run";
     let failed = report.checks.iter().find(|c| c.status == Status::Fail);
     let Some(failed) = failed else {
-        return ("yes", WHAT, hooks_expected(report));
+        let hooks = hooks_expected(report);
+        return match may_only_trace(report) {
+            true => ("part", WHAT, format!("{hooks}; lab run takes root")),
+            false => ("yes", WHAT, hooks),
+        };
     };
     let why = match failed.id {
         // What nearly everybody meets first.
@@ -172,11 +179,16 @@ fn tracing(report: &Report) -> Row {
         "btf" => failed.detail.clone(),
         _ => format!("{}: {}", failed.title, failed.detail),
     };
-    let more = match Trouble::of_check(failed.id) {
+    let more = match failed.page.and_then(Trouble::find) {
         Some(trouble) => trouble.more().to_string(),
         None => " (more: sigwhy doctor)".to_owned(),
     };
     ("no", WHAT, why + &more)
+}
+
+/// Whether the rights are those of a file with capabilities, not root's.
+fn may_only_trace(report: &Report) -> bool {
+    check(report, "capabilities").is_some_and(|c| c.detail == doctor::MAY_ONLY_TRACE)
 }
 
 /// What the kernel's types say about the hooks.
@@ -302,6 +314,22 @@ mod tests {
             found("pid_namespace", Status::Warn, "4026532567, a container's"),
         ];
         insta::assert_snapshot!(shown(checks, Vec::new()));
+    }
+
+    #[test]
+    fn with_no_more_rights_than_to_trace() {
+        let checks = vec![
+            kernel(),
+            found("capabilities", Status::Ok, doctor::MAY_ONLY_TRACE),
+        ];
+        let text = shown(checks, Vec::new());
+        for words in [
+            "  sudo sigwhy lab run",
+            "\n  sigwhy live",
+            "lab run takes root",
+        ] {
+            assert!(text.contains(words), "{words:?} is not in\n{text}");
+        }
     }
 
     #[test]

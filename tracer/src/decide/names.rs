@@ -96,14 +96,19 @@ pub fn list(signals: &[u32]) -> String {
 /// The signals of a mask (bit `signal - 1`) by name: `SIGINT, SIGCHLD`; where most
 /// are in it, those that are not: `all but SIGKILL, SIGSTOP`.
 pub fn signals(mask: u64) -> String {
+    const STANDARD: u64 = (1 << SIGMAX_STANDARD) - 1;
     let names = |mask: u64| {
         let signals: Vec<u32> = (1..=64).filter(|sig| mask & 1 << (sig - 1) != 0).collect();
         list(&signals)
     };
+    let but = |all: &str, of: u64| match of & !mask {
+        0 => all.to_owned(),
+        rest => format!("{all} but {}", names(rest)),
+    };
     match mask {
         0 => "none".to_owned(),
-        u64::MAX => "all".to_owned(),
-        _ if mask.count_ones() > 32 => format!("all but {}", names(!mask)),
+        _ if mask.count_ones() > 32 => but("all", u64::MAX),
+        _ if mask & !STANDARD == 0 && mask.count_ones() > 15 => but("all standard ones", STANDARD),
         _ => names(mask),
     }
 }
@@ -276,6 +281,10 @@ mod tests {
         assert_eq!(
             signals(0xffff_fffe_7fc1_feff),
             "all but SIGKILL, SIGCONT, SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU, SIG32, SIG33"
+        );
+        assert_eq!(
+            signals(0x7ffb_feff),
+            "all standard ones but SIGKILL, SIGSTOP"
         );
         assert_eq!(signals(0xf << 33), "SIGRTMIN to SIGRTMIN+3");
         assert_eq!(

@@ -128,6 +128,7 @@ fn kind(field: &Value, prefix: &str) -> String {
             "object of {} by name",
             kind(&field["additionalProperties"], prefix)
         ),
+        "string" if field["format"] == "date-time" => "string (RFC 3339)".to_owned(),
         name => name.to_owned(),
     };
     match &field["type"] {

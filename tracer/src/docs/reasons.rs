@@ -10,7 +10,7 @@ fn reference() -> String {
         match page::example(*reason) {
             Some(example) => text += &asked(&example),
             None => {
-                text += "No question of `sigwhy explain` has this answer: it takes more than one process, or a trace.\n\n";
+                text += "`sigwhy explain` has no question with this answer: it takes facts that are not asked about.\n\n";
             }
         }
         text

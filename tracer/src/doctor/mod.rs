@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::container::{self, sockets};
 use crate::kernel::btf::{self, Btf};
+use crate::trouble::Trouble;
 
 pub mod hooks;
 mod kernel;
@@ -19,6 +20,7 @@ mod place;
 mod privileges;
 mod render;
 
+pub use privileges::MAY_ONLY_TRACE;
 pub use render::render;
 
 /// How a check came out.
@@ -50,6 +52,9 @@ pub struct Check {
     pub detail: String,
     /// What to do about it; `null` when there is nothing to do.
     pub remedy: Option<String>,
+    /// What `sigwhy explain` calls the page about what has not come out well, where
+    /// there is one. [`Report`] fills it in.
+    pub page: Option<&'static str>,
 }
 
 impl Check {
@@ -68,6 +73,7 @@ impl Check {
             status,
             detail: detail.into(),
             remedy: None,
+            page: None,
         }
     }
 
@@ -102,7 +108,12 @@ impl Report {
     }
 
     /// The report on another place, such as a kernel known by its types only.
-    pub fn about(place: &str, checks: Vec<Check>) -> Report {
+    pub fn about(place: &str, mut checks: Vec<Check>) -> Report {
+        for check in &mut checks {
+            if matches!(check.status, Status::Warn | Status::Fail) {
+                check.page = Trouble::of_check(check.id).map(Trouble::id);
+            }
+        }
         let failed: Vec<&str> = checks
             .iter()
             .filter(|check| check.status == Status::Fail)
@@ -353,8 +364,11 @@ mod tests {
 
     #[test]
     fn json_has_null_for_no_remedy() {
+        let well = Check::new("Kernel", "kernel", "kernel", Status::Ok, "x");
         let check = Check::new("Kernel", "btf", "BTF", Status::Warn, "x");
-        let json = serde_json::to_value(Report::new(vec![check])).expect("it is plain data");
+        let json = serde_json::to_value(Report::new(vec![check, well])).expect("it is plain data");
+        assert_eq!(json["checks"][0]["page"], "no-btf");
+        assert!(json["checks"][1]["page"].is_null());
         assert_eq!(json["type"], "doctor");
         assert_eq!(json["can_trace"], true);
         assert_eq!(json["checks"][0]["status"], "warn");

@@ -12,6 +12,9 @@ const CAP_SYS_RESOURCE: u32 = 24;
 const CAP_PERFMON: u32 = 38;
 const CAP_BPF: u32 = 39;
 
+/// What is said of who may trace, and no more: make no PID namespace, for instance.
+pub const MAY_ONLY_TRACE: &str = "CAP_BPF and CAP_PERFMON, enough to load and attach programs";
+
 /// A set of capabilities, one bit for each, as `/proc/PID/status` shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Capabilities(u64);
@@ -58,8 +61,7 @@ pub fn tracing(have: Option<Capabilities>, kernel: Option<(u32, u32)>) -> Check 
         .map(|(_, name)| name)
         .collect();
     if missing.is_empty() {
-        let detail = "CAP_BPF and CAP_PERFMON, enough to load and attach programs";
-        return check(Status::Ok, detail.to_owned());
+        return check(Status::Ok, MAY_ONLY_TRACE.to_owned());
     }
     let verb = if missing.len() == 1 { "is" } else { "are" };
     check(

@@ -5,7 +5,7 @@ use std::io;
 
 use anstyle::{AnsiColor, Style};
 
-use super::{Check, Report, Status};
+use super::{Report, Status};
 use crate::trouble::Trouble;
 
 /// Writes the whole report, with colours if `colour`.
@@ -34,8 +34,8 @@ pub fn render(report: &Report, out: &mut impl io::Write, colour: bool) -> io::Re
             "  {style}{word:<4}{style:#}  {title:<width$}  {detail}"
         )?;
         if let Some(remedy) = &check.remedy {
-            let page =
-                page_of(check).map_or_else(String::new, |trouble| trouble.more().to_string());
+            let page = check.page.and_then(Trouble::find);
+            let page = page.map_or_else(String::new, |trouble| trouble.more().to_string());
             writeln!(out, "        -> {}{page}", escape(remedy))?;
         }
     }
@@ -45,13 +45,6 @@ pub fn render(report: &Report, out: &mut impl io::Write, colour: bool) -> io::Re
         Status::Fail
     }));
     writeln!(out, "{style}{}{style:#}", escape(&report.verdict))
-}
-
-/// The page about what has not come out well.
-fn page_of(check: &Check) -> Option<Trouble> {
-    matches!(check.status, Status::Warn | Status::Fail)
-        .then(|| Trouble::of_check(check.id))
-        .flatten()
 }
 
 fn word_of(status: Status) -> &'static str {
@@ -95,6 +88,7 @@ fn escape(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Check;
     use super::*;
 
     fn text(report: &Report, colour: bool) -> String {

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{Answer, From, Question, Set, State, Target, answer};
 use crate::decide::{Frozen, Reason, names};
 use crate::diagnosis::{Id, catalogue};
-use crate::trouble::Trouble;
+use crate::trouble::{self, Trouble};
 
 /// What there is to look up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +31,16 @@ impl Topic {
         let trouble = Trouble::find(&wanted).map(Self::Trouble);
         reason.into_iter().chain(diagnosis).chain(trouble).collect()
     }
+}
+
+/// Every topic, in the order of the lists.
+pub fn all() -> impl Iterator<Item = Topic> {
+    let reasons = Reason::ALL.iter().map(|reason| Topic::Reason(*reason));
+    let diagnoses = catalogue::ALL.iter();
+    let troubles = trouble::ALL.iter();
+    reasons
+        .chain(diagnoses.map(|entry| Topic::Diagnosis(entry.id)))
+        .chain(troubles.map(|entry| Topic::Trouble(entry.trouble)))
 }
 
 /// The page, for programs.

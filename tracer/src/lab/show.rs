@@ -161,7 +161,10 @@ impl<W: Write> Show<W> {
         let (outcome, reason) = (answer.outcome, answer.reason);
         let word = outcome.id().to_uppercase();
         let word = self.paint.outcome(outcome, reason, &word);
-        self.hanging(&format!("{word}  {}", answer.explanation))?;
+        let first = format!("{HANGING}{word}  ");
+        let rest = " ".repeat(width(&first));
+        let text = wrap(&answer.explanation, self.options.columns, &first, &rest);
+        writeln!(self.out, "{text}")?;
         if let Some(taken) = &answer.delivery {
             let text = format!("when it leaves the queue: {}", taken.explanation);
             self.hanging(&text)?;

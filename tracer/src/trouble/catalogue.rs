@@ -224,7 +224,7 @@ pub const ALL: &[Entry] = &[
         why: "The lab makes processes and PID namespaces and has them signal each other. If that cannot be done, or not in time, nothing was shown about the kernel, and it says so rather than call a prediction refuted.",
         steps: &[
             "Try it again: a machine that is very busy may be too slow for the lab's patience.",
-            "It takes root and new PID namespaces: `sudo unshare --pid --fork true` shows whether they may be made.",
+            "It takes root, since it makes PID namespaces. Whether they may be made here: `sudo unshare --pid --fork true`",
         ],
     },
     Entry {
