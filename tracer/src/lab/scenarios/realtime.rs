@@ -83,6 +83,6 @@ pub const SCENARIO: Scenario = Scenario {
         "One merges, the other does not: `sigwhy explain --signal 34 --blocked --pending`",
         "The same for SIGHUP: `sigwhy explain --signal HUP --blocked --pending`",
     ],
-    functions: &["__send_signal_locked", "sigqueue_alloc", "collect_signal"],
+    functions: &["__send_signal_locked", "dequeue_signal", "collect_signal"],
     also: 0,
 };
