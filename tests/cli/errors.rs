@@ -199,7 +199,7 @@ fn a_full_disk() -> Outcome {
     for args in [
         &["doctor"][..],
         &["doctor", "--format", "json"],
-        &["live", "--format", "json", "-c", "pidns-1"],
+        &["live", "--format", "json", "--signal", "64"],
         &["man"],
         &["completions", "bash"],
         &[],

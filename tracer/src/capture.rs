@@ -2,7 +2,7 @@
 //! counters that make a loss visible.
 //!
 //! Two rings and several processors do not deliver in order. What is read is
-//! held for a moment (`SLACK_NS`) and sorted, so that what follows may rely on
+//! held for a moment (`order`) and sorted, so that what follows may rely on
 //! the order of causes. Memory is bounded: see `batch::HELD`.
 //!
 //! Not here: what a fact means ([`crate::decide`]), and who wants to see it.
@@ -14,6 +14,7 @@ mod foresight;
 mod judge;
 mod look;
 mod names;
+mod order;
 mod tell;
 
 use std::{io::Write as _, time::Duration};
@@ -38,16 +39,11 @@ use foresight::Foresight;
 use judge::Judge;
 use look::Look;
 use names::Names;
+use order::{Edge, Left};
 use tell::Told;
 
 /// Records read from one ring in one go.
 const BATCH: usize = 2_048;
-
-/// How long a record is held so that an earlier one from another ring or
-/// processor can overtake it. A record is committed within microseconds of its
-/// time; one that is not (its processor was taken away) holds all later ones
-/// back, and what the kernel itself does late is [`foresight`]'s.
-const SLACK_NS: u64 = 2_000_000;
 
 /// How often the counters are read while events come.
 const COUNTERS_PERIOD: Duration = Duration::from_secs(1);
@@ -66,8 +62,8 @@ pub struct Session {
     matters: AsyncFd<OwnedFd>,
     rest: AsyncFd<OwnedFd>,
     batch: Batch,
-    /// Of each ring: up to when nothing was reserved that had not been read.
-    clean: [u64; 2],
+    /// Of each ring.
+    edges: [Edge; 2],
     foresight: Foresight,
     /// The rings were not empty when the last drain stopped.
     more: bool,
@@ -181,7 +177,7 @@ impl Session {
             names,
             judge: Judge::default(),
             batch: Batch::default(),
-            clean: [0; 2],
+            edges: Default::default(),
             foresight: Foresight::default(),
             more: true,
             // Wake-ups from before the rings were watched are not seen.
@@ -253,25 +249,18 @@ impl Session {
     pub fn drain(&mut self, out: &mut Vec<Record>) {
         let (looked, begun) = (Instant::now(), boottime());
         let before = self.batch.len();
-        let mut watermark = begun.saturating_sub(SLACK_NS);
+        let mut watermark = begun;
         self.more = false;
         let rings = [&mut self.loaded.matters, &mut self.loaded.rest];
-        for (ring, clean) in rings.into_iter().zip(&mut self.clean) {
+        for (ring, edge) in rings.into_iter().zip(&mut self.edges) {
             let reserved = ring.reserved();
-            let cut = fill(&mut self.batch, ring);
-            if let Some(last) = cut {
-                // What is still in this ring may be older than what came from
-                // the other one.
-                watermark = watermark.min(last.saturating_sub(SLACK_NS));
-                self.more = true;
-            } else if ring.read() < reserved {
-                // Some record is reserved and not written: its program's processor
-                // was taken away, for however long. It is younger than the last
-                // look that found no such thing.
-                watermark = watermark.min(*clean);
-            } else {
-                *clean = begun;
-            }
+            let left = match fill(&mut self.batch, ring) {
+                Some(last) => Left::More(last),
+                None if ring.read() < reserved => Left::Unwritten,
+                None => Left::Nothing,
+            };
+            self.more |= matches!(left, Left::More(_));
+            watermark = watermark.min(edge.watermark(begun, left));
         }
         let got = self.batch.len() - before;
         self.received += got as u64;

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracer_common::globals::WAKE_PERIOD_NS;
 
-use super::SLACK_NS;
+use super::order::SLACK_NS;
 
 /// From the last sign of life to the look that nothing else may come before: a
 /// little more than the kernel side is silent for.

@@ -6,7 +6,7 @@
 use super::judge;
 use super::story::{Exited, Hop, State, Story};
 use crate::decide::{Outcome, Reason, sender::Kind};
-use crate::record::{Ending, Process, Sender, ZapVictim, duration};
+use crate::record::{self, Ending, Process, Sender, ZapVictim, duration};
 
 /// Names of victims that a sentence takes.
 const NAMED: usize = 3;
@@ -31,18 +31,15 @@ pub fn process(process: &Process) -> String {
     }
 }
 
+/// What means something in a sentence, around a name.
+const MARKS: [char; 4] = ['(', ')', ';', ','];
+
 /// A name, in quotes where it could pass for a part of the sentence.
 fn comm(process: &Process) -> String {
     let Some(comm) = process.comm else {
         return "an unknown name".to_owned();
     };
-    let comm = comm.as_str();
-    let is_ambiguous = comm.is_empty() || comm.contains(['(', ')', ';', ',', '"']);
-    if is_ambiguous {
-        format!("\"{}\"", comm.replace('"', "\\\""))
-    } else {
-        comm.into_owned()
-    }
+    record::name(&comm.as_str(), &MARKS).into_owned()
 }
 
 /// Who sent a signal to `target`.

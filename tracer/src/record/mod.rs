@@ -17,7 +17,7 @@ mod session;
 
 pub use episode::{Diagnosis, Ending, Episode, EpisodeState, Reference, Referred, TimelineEntry};
 pub use process::{Ancestor, Container, ContainerRef, Process, Runtime, Sender, Target, ZapVictim};
-pub use scalar::{Comm, Timestamp, duration};
+pub use scalar::{Comm, Timestamp, duration, name};
 pub use session::{FlightRecorder, Loss, Preroll, Start, Stop, Tally};
 
 use crate::decide::{Outcome, Reason};

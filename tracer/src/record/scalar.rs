@@ -163,6 +163,22 @@ impl JsonSchema for Timestamp {
     }
 }
 
+/// A name among other words, in quotes where it could be taken for more than a name:
+/// empty, with spaces that hide, or with one of the `marks` that mean something there.
+pub fn name<'a>(text: &'a str, marks: &[char]) -> Cow<'a, str> {
+    let is_ambiguous = text.is_empty()
+        || text.starts_with(' ')
+        || text.ends_with(' ')
+        || text.contains("  ")
+        || text.contains('"')
+        || text.contains(marks);
+    if is_ambiguous {
+        format!("\"{}\"", text.replace('"', "\\\"")).into()
+    } else {
+        text.into()
+    }
+}
+
 /// A span of time in words: in the unit that suits it, with two to four digits.
 pub fn duration(ns: u64) -> String {
     let tenths = |unit: u64| (ns / unit, ns % unit * 10 / unit);
@@ -194,6 +210,18 @@ pub fn duration(ns: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_that_could_pass_for_more_is_in_quotes() {
+        for plain in ["init.sh", "npm start", "a]b"] {
+            assert_eq!(name(plain, &['(']), plain);
+        }
+        assert_eq!(name("a(b", &['(']), "\"a(b\"");
+        assert_eq!(name("a \" b", &[]), "\"a \\\" b\"");
+        for odd in ["", " a", "a ", "a  b"] {
+            assert_eq!(name(odd, &[]), format!("\"{odd}\""));
+        }
+    }
 
     #[test]
     fn comm_stops_at_nul_and_survives_bad_bytes() {

@@ -3,17 +3,21 @@
 
 use super::{Brief, Freezer, Holder, Wait};
 use crate::container::role::{self, Case};
-use crate::record::duration;
+use crate::record::{duration, name as name_of};
 use crate::snapshot::Task;
 
 /// Functions that say nothing about what is waited for.
 const DULL: [&str; 4] = ["ret_from_fork", "kthread", "do_syscall_64", "el0_svc"];
 
+/// What means something in a sentence, around a name.
+const MARKS: [char; 6] = ['(', ')', '[', ']', ';', ','];
+
 /// `sleep 2[1548]` in a namespace of its own, `nsenter 1546` in the reader's.
 pub fn process(brief: &Brief) -> String {
+    let comm = name_of(&brief.comm, &MARKS);
     match brief.ns_pid {
-        Some(nr) => format!("{} {nr}[{}]", brief.comm, brief.pid),
-        None => format!("{} {}", brief.comm, brief.pid),
+        Some(nr) => format!("{comm} {nr}[{}]", brief.pid),
+        None => format!("{comm} {}", brief.pid),
     }
 }
 
@@ -338,7 +342,25 @@ fn sleeping(holder: &Holder, mut commands: Vec<String>) -> (String, Vec<String>)
 
 #[cfg(test)]
 mod tests {
-    use super::quoted;
+    use super::{Brief, process, quoted};
+
+    #[test]
+    fn a_name_does_not_pass_for_a_number_or_for_what_follows() {
+        let called = |comm: &str| {
+            process(&Brief {
+                pid: 77,
+                ns_pid: Some(3),
+                pid_ns: None,
+                comm: comm.to_owned(),
+                state: 'S',
+                wchan: None,
+                who: None,
+            })
+        };
+        assert_eq!(called("npm start"), "npm start 3[77]");
+        assert_eq!(called("x 1[2]"), "\"x 1[2]\" 3[77]");
+        assert_eq!(called("sh (dead)"), "\"sh (dead)\" 3[77]");
+    }
 
     #[test]
     fn a_name_stays_one_word_of_a_command() {

@@ -93,8 +93,6 @@ pub fn run(args: Args, verbose: bool) -> anyhow::Result<ExitCode> {
 /// As [`run`].
 pub fn trace(args: Args, verbose: bool, to: Option<To>) -> anyhow::Result<ExitCode> {
     let plan = plan::Plan::new(&args.select, &args.trace, verbose)?;
-    let patience = args.trace.asking.patience();
-    args.select.which.tell_unmatched(patience);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;

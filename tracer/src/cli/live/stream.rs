@@ -66,6 +66,8 @@ pub struct To {
 /// Shows what comes, or records it.
 pub async fn run(args: &Args, plan: &Plan, to: Option<To>) -> anyhow::Result<ExitCode> {
     let (session, mut start) = Session::start(&plan.load, plan.verbose, plan.filters.clone())?;
+    let patience = args.trace.asking.patience();
+    args.select.which.tell_unmatched(patience);
     let flight = to.as_ref().and_then(|to| to.flight.as_ref());
     start.flight_recorder = flight.map(flight::Options::describe);
     let path = to.as_ref().map(|to| to.path.clone());

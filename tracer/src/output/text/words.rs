@@ -10,7 +10,7 @@ use crate::output::escape::terminal;
 pub use crate::record::duration;
 use crate::record::{
     Ancestor, Comm, Container, Exit, Loss, Preroll, Process, Sender, Timestamp, Zap, ZapPhase,
-    ZapSource, ZapVictim,
+    ZapSource, ZapVictim, name,
 };
 
 /// Characters of a container's column.
@@ -48,20 +48,10 @@ pub fn comm(comm: Option<&Comm>) -> String {
     }
 }
 
-/// An escaped name, in quotes where it could be taken for more than a name: a
-/// `comm` of `x 1[2] -> y` must not pass for a route, nor a container of that
-/// name for the host.
+/// An escaped name, which must not pass for more: a `comm` of `x 1[2] -> y` not for a
+/// route, nor a container of that name for the host.
 fn quoted(safe: &str) -> String {
-    let is_ambiguous = safe.is_empty()
-        || safe.starts_with(' ')
-        || safe.ends_with(' ')
-        || safe.contains("  ")
-        || safe.contains(['[', '>', '"']);
-    if is_ambiguous {
-        format!("\"{}\"", safe.replace('"', "\\\""))
-    } else {
-        safe.to_owned()
-    }
+    name(safe, &['[', '>']).into_owned()
 }
 
 /// `init.sh 1[31150]` in a container, `bash 31207` on the host.
