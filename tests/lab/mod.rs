@@ -46,6 +46,10 @@ fn plays(name: &str, words: &[&str]) -> Value {
     let report: Value = serde_json::from_str(&stdout).expect("JSON");
     assert_eq!(report["scenario"], name);
     assert_eq!(report["verdict"], "held");
+    let scenario = scenarios::find(name).expect("there");
+    assert_eq!(report["see"], serde_json::json!(scenario.see));
+    assert_eq!(report["article"], serde_json::json!(scenario.article));
+    assert_eq!(report["exercises"], serde_json::json!(scenario.exercises));
     let checks = report["checks"].as_array().expect("a list");
     assert!(!checks.is_empty() && checks.iter().all(|check| check["held"] == true));
     let times: Vec<_> = report["records"]

@@ -93,7 +93,8 @@ pub struct Run {
 
     /// Play in real containers: Docker makes them from an empty image, with this
     /// program mounted into it, and `docker stop` sends where a scenario stops one.
-    /// They share the host's network. What Docker does not allow is left out of `all`.
+    /// They share the host's network and have no SELinux label, so that they can be
+    /// told what to do. What Docker does not allow is left out of `all`.
     #[arg(long)]
     pub docker: bool,
 

@@ -2,13 +2,14 @@
 //!
 //! Nothing is pulled. The image is empty, this program is mounted into it, and so
 //! are the host's libraries, which it may need. Containers share the host's
-//! network, since that is how the arena reaches its specimens, and nothing else
-//! about them is out of the ordinary.
+//! network and have no SELinux label, since else the arena could not be reached
+//! from within; nothing else about them is out of the ordinary.
 
 use std::fs;
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -36,6 +37,8 @@ const EMPTY_TAR: [u8; 1024] = [0; 1024];
 pub struct Docker {
     image: String,
     exe: PathBuf,
+    /// Containers so far: a name is free again only some time after its container.
+    count: AtomicU32,
 }
 
 /// A container. Dropping it removes it, whatever runs in it.
@@ -73,7 +76,11 @@ impl Docker {
         }
         let image = output_of(import.wait_with_output().context("making an image")?)
             .context("making an image")?;
-        Ok(Self { image, exe })
+        Ok(Self {
+            image,
+            exe,
+            count: AtomicU32::new(1),
+        })
     }
 
     /// A container whose init is a specimen.
@@ -83,13 +90,15 @@ impl Docker {
     pub fn start(&self, arena: &Arena, comm: &str) -> anyhow::Result<(Container, Specimen)> {
         let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
         let safe = comm.replace(|c: char| !is_plain(c), "-");
+        let (pid, number) = (std::process::id(), self.count.fetch_add(1, Relaxed));
         let container = Container {
-            name: format!("sigwhy-lab-{}-{safe}", std::process::id()),
+            name: format!("sigwhy-lab-{pid}-{number}-{safe}"),
         };
         let specimen = arena
             .adopt(comm, |words| {
                 let mut run = docker();
                 run.args(["run", "--detach", "--rm", "--network=host"])
+                    .arg("--security-opt=label=disable")
                     .args(["--name", &container.name])
                     .args(["--entrypoint", INSIDE])
                     .args(mount(&self.exe, INSIDE));
@@ -122,7 +131,7 @@ impl Container {
     pub fn stop(&self, grace: Duration) -> Command {
         let mut stop = docker();
         let seconds = grace.as_secs().to_string();
-        stop.args(["stop", "--time", &seconds, &self.name]);
+        stop.args(["stop", "-t", &seconds, &self.name]);
         stop
     }
 }

@@ -21,9 +21,10 @@ pub mod target;
 use report::Report;
 
 /// What guests play of the tests: what the kernel does with signals, case by
-/// case. The command line and what it costs are the same on every kernel, take
-/// most of an emulated suite's time, and are left to `vm test` and `--full`.
-const IN_GUESTS: &str = "cases::";
+/// case, and the lessons about it. The command line and what it costs are the
+/// same on every kernel, take most of an emulated suite's time, and are left to
+/// `vm test` and `--full`.
+const IN_GUESTS: &[&str] = &["cases::", "lab::all_of_them"];
 
 /// How much longer `--full` fuzzes.
 const FULL_FUZZ_FACTOR: u64 = 20;

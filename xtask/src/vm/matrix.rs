@@ -53,7 +53,7 @@ pub struct Wanted {
     /// Every ladder is to be run, so that each may leave some tests to the first.
     pub all_ladders: bool,
     /// Guests play only the tests whose name begins so; this machine plays all.
-    pub guests_only: Option<&'static str>,
+    pub guests_only: Option<&'static [&'static str]>,
 }
 
 impl Wanted {
@@ -113,8 +113,9 @@ impl<'a> Matrix<'a> {
         if !self.has_suite {
             column.suite_code = Some(0);
         }
-        if let Some(part) = self.part(ladder) {
-            let others = |name: &&String| !name.starts_with(part) && *name != FUZZ_NAME;
+        if let Some(parts) = self.parts(ladder) {
+            let is_played = |name: &str| parts.iter().any(|part| name.starts_with(part));
+            let others = |name: &&String| !is_played(name) && *name != FUZZ_NAME;
             for name in self.table.tests.iter().filter(others) {
                 column.set(name, Verdict::Skipped(WHY_PART.to_owned()));
             }
@@ -128,7 +129,7 @@ impl<'a> Matrix<'a> {
     }
 
     /// What this ladder's guests are to play, if not all.
-    fn part(&self, ladder: &Ladder) -> Option<&'static str> {
+    fn parts(&self, ladder: &Ladder) -> Option<&'static [&'static str]> {
         let is_guest = ladder::GUEST.contains(ladder);
         self.wanted.guests_only.filter(|_| is_guest)
     }
@@ -175,8 +176,8 @@ impl<'a> Matrix<'a> {
         };
         argv.extend(rest.iter().map(|word| (*word).to_owned()));
         if job == SUITE {
-            if let Some(part) = self.part(ladder) {
-                argv.push(part.to_owned());
+            if let Some(parts) = self.parts(ladder) {
+                argv.extend(parts.iter().map(|part| (*part).to_owned()));
             } else if self.leaves_out(ladder) {
                 for part in ladder::ONCE {
                     argv.extend(["--skip".to_owned(), (*part).to_owned()]);

@@ -149,6 +149,112 @@ fn the_list_is_aligned() {
     insta::assert_snapshot!(String::from_utf8(out).expect("text"));
 }
 
+fn shown_page(name: &str, columns: usize) -> String {
+    let mut out = Vec::new();
+    let options = Options {
+        columns,
+        ..options(false)
+    };
+    let scenario = scenarios::find(name).expect("there");
+    page(
+        &mut out,
+        scenario,
+        std::time::Duration::from_secs(2),
+        &options,
+    )
+    .expect("in memory");
+    String::from_utf8(out).expect("text")
+}
+
+#[test]
+fn a_scenario_that_is_read() {
+    insta::assert_snapshot!(shown_page("kill-init", COLUMNS));
+}
+
+#[test]
+fn pages_fit_every_terminal() {
+    for scenario in scenarios::ALL {
+        for columns in [60, 80, 100] {
+            let text = shown_page(scenario.name, columns);
+            for line in text.lines() {
+                assert!(width(line) <= columns, "{}: {line}", scenario.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn what_belongs_to_a_line_is_further_in() {
+    let mut out = Vec::new();
+    let mut show = Show::new(&mut out, &options(false));
+    for text in [
+        "/proc/7/status of bash:",
+        "  SigCgt 0000000000010002: SIGINT, SIGCHLD",
+    ] {
+        show.scene(&Scene::Step(&told(0, text))).expect("in memory");
+    }
+    assert_eq!(
+        String::from_utf8(out).expect("text"),
+        "  # /proc/7/status of bash:\n  #   SigCgt 0000000000010002: SIGINT, SIGCHLD\n"
+    );
+}
+
+#[test]
+fn the_model_answers_below_the_question() {
+    let question = crate::explain::Question::new(
+        SIGKILL,
+        crate::explain::From::Inside,
+        crate::explain::Target::GlobalInit,
+        crate::explain::Set::Default,
+    );
+    let told = Told {
+        answer: Some(Box::new(crate::explain::answer(&question))),
+        ..told(0, "nothing is sent")
+    };
+    let shown = |explain| {
+        let mut out = Vec::new();
+        let options = Options {
+            explain,
+            ..options(false)
+        };
+        let mut show = Show::new(&mut out, &options);
+        show.scene(&Scene::Step(&told)).expect("in memory");
+        String::from_utf8(out).expect("text")
+    };
+    assert_eq!(
+        shown(false),
+        "  # nothing is sent\n      DROPPED  SIGKILL never reaches the machine's own PID 1, whoever \
+         sends it\n"
+    );
+    let explained = shown(true);
+    assert!(
+        explained.contains("      yes  Is it SIGKILL or SIGSTOP for the machine's own PID 1?\n"),
+        "{explained}"
+    );
+    assert!(explained.ends_with("decided by sig_task_ignored/global_init; not forced\n\n"));
+}
+
+#[test]
+fn a_pause_ends_its_line_where_enter_does_not() {
+    let shown = |echo| {
+        let mut out = Vec::new();
+        let options = Options {
+            echo,
+            ..options(false)
+        };
+        let mut show = Show::new(&mut out, &options);
+        show.scene(&Scene::Pause).expect("in memory");
+        show.scene(&Scene::NoMoreCues).expect("in memory");
+        String::from_utf8(out).expect("text")
+    };
+    let (asks, ends) = (
+        "  -- Enter: the next step --",
+        "  -- the rest goes on by itself --\n",
+    );
+    assert_eq!(shown(false), format!("{asks}\n{ends}"));
+    assert_eq!(shown(true), format!("{asks} \n{ends}"));
+}
+
 #[test]
 fn a_tally() {
     let tally = |refuted: &[&str]| {

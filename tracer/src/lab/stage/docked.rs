@@ -33,7 +33,7 @@ impl Stage<'_> {
         let container = container.ok_or_else(|| anyhow!("{init} is no container of docker's"))?;
         if signal == SIGTERM {
             let (seconds, name) = (grace.as_secs(), &container.name);
-            self.tell(format!("docker stop --time {seconds} {name}"));
+            self.tell(format!("docker stop -t {seconds} {name}"));
             let stopping = Stopping::begin(container, grace)?;
             self.stopping = Some(stopping);
             return Ok(());
