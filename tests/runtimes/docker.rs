@@ -202,7 +202,7 @@ fn no_signal_from_inside_reaches_an_init() -> Outcome {
 fn a_scenario_in_a_container_of_dockers() -> Outcome {
     let leftovers = || {
         let ours = ["ps", "--all", "--quiet", "--filter=name=sigwhy-lab-"];
-        let empty = ["images", "--quiet", "--filter=dangling=true"];
+        let empty = ["images", "--quiet", "--filter=reference=sigwhy-lab"];
         Ok::<_, anyhow::Error>((
             output(docker()?.args(ours))?,
             output(docker()?.args(empty))?,
@@ -215,6 +215,7 @@ fn a_scenario_in_a_container_of_dockers() -> Outcome {
         "run",
         "docker-stop",
         "handler",
+        "trap-deferred",
         "--docker",
         "--format=json",
     ]);
@@ -226,7 +227,7 @@ fn a_scenario_in_a_container_of_dockers() -> Outcome {
     for report in &reports {
         assert_eq!(report["verdict"], "held", "{:#}", report["checks"]);
     }
-    assert_eq!(reports.len(), 2);
+    assert_eq!(reports.len(), 3);
     // It was docker that stopped it, and a container of docker's that was stopped.
     let records = reports[0]["records"]
         .as_array()

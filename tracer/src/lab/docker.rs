@@ -64,8 +64,9 @@ impl Docker {
             "{}: cannot be mounted into a container",
             exe.display()
         );
+        let image = format!("sigwhy-lab:{}", std::process::id());
         let mut import = docker()
-            .args(["import", "--message", "sigwhy lab", "-"])
+            .args(["import", "--message", "for `sigwhy lab`", "-", &image])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -74,8 +75,8 @@ impl Docker {
         if let Some(mut stdin) = import.stdin.take() {
             stdin.write_all(&EMPTY_TAR).context("making an image")?;
         }
-        let image = output_of(import.wait_with_output().context("making an image")?)
-            .context("making an image")?;
+        let output = import.wait_with_output().context("making an image")?;
+        output_of(output).context("making an image")?;
         Ok(Self {
             image,
             exe,

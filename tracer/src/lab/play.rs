@@ -314,6 +314,15 @@ impl Watcher<'_> {
                 .filter(|record| cast.concerns(record) && is_wanted(record, self.report.scenario))
                 .collect::<Vec<_>>()
         });
+        for record in &ours {
+            if let Record::Signal(r) = record
+                && let Some(to) = self
+                    .backstage
+                    .with_cast(|cast| cast.name(&r.target.process))
+            {
+                self.backstage.note_sent(to, r.signal.number);
+            }
+        }
         self.pending.extend(ours.into_iter().map(Pending::Record));
         self.pending.sort_by_key(Pending::mono_ns);
         let settled = boottime().saturating_sub(AFTERMATH_NS);

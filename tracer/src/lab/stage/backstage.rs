@@ -1,5 +1,6 @@
 //! What the thread that performs and the one that watches share.
 
+use std::collections::HashSet;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -7,6 +8,7 @@ use anyhow::bail;
 
 use crate::explain::Answer;
 use crate::lab::cast::Cast;
+use crate::lab::scenario::Actor;
 
 /// A step that was done, in words.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
@@ -33,6 +35,8 @@ struct State {
     told: Vec<Told>,
     cancelled: bool,
     cue: Cue,
+    /// Signals that the tracer has seen sent to actors.
+    sent: HashSet<(Actor, u32)>,
 }
 
 /// Whether the stage goes on by itself.
@@ -77,6 +81,16 @@ impl Backstage {
     /// Changes who is on stage.
     pub(super) fn update_cast(&self, write: impl FnOnce(&mut Cast)) {
         write(&mut self.lock().cast);
+    }
+
+    /// Lets the stage know that an actor has been sent a signal.
+    pub fn note_sent(&self, to: Actor, signal: u32) {
+        self.lock().sent.insert((to, signal));
+    }
+
+    /// Whether an actor has been sent a signal by now, as the tracer saw it.
+    pub(super) fn was_sent(&self, to: Actor, signal: u32) -> bool {
+        self.lock().sent.contains(&(to, signal))
     }
 
     /// The steps told since the last call.

@@ -34,8 +34,15 @@ impl Stage<'_> {
         if signal == SIGTERM {
             let (seconds, name) = (grace.as_secs(), &container.name);
             self.tell(format!("docker stop -t {seconds} {name}"));
-            let stopping = Stopping::begin(container, grace)?;
-            self.stopping = Some(stopping);
+            self.stopping = Some(Stopping::begin(container, grace)?);
+            // It takes docker a while, and what is done next is about what came of it.
+            let end = Instant::now() + SLACK;
+            while !self.backstage.was_sent(init, SIGTERM) {
+                if Instant::now() >= end {
+                    bail!("docker stop sent no SIGTERM within {} s", SLACK.as_secs());
+                }
+                self.backstage.pause(LOOK)?;
+            }
             return Ok(());
         }
         self.tell("docker stop waits for the rest of its grace period".to_owned());
