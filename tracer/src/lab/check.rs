@@ -2,7 +2,7 @@
 //!
 //! Every expectation takes one record; a signal to an actor that no expectation
 //! takes is held against the prediction too. What the processes themselves saw is
-//! in [`witness`].
+//! in `witness`.
 
 use serde::Serialize;
 use tracer_common::signals::SIGABRT;

@@ -83,7 +83,7 @@ impl Interrupt {
 /// The noise of every machine: traced only for a scenario that is about it.
 const NOISE: u64 = mask(SIGCHLD) | mask(SIGURG) | mask(SIGWINCH) | mask(32) | mask(33);
 
-/// What to load for scenarios: containers only, without [`NOISE`] that none of
+/// What to load for scenarios: containers only, without noise that none of
 /// them asks for. No narrower: a SIGTERM that is filtered out would make "its
 /// handler never ran" a guess.
 pub fn load_options(forced: &[Forced], scenarios: &[&Scenario]) -> load::Options {

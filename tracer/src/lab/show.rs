@@ -2,7 +2,7 @@
 //! the verdict.
 //!
 //! The lines are those of [`crate::output::text`], broken to fit a terminal.
-//! [`page`] tells of a scenario without playing it, [`list`] names them all.
+//! [`page()`] tells of a scenario without playing it, [`list()`] names them all.
 
 mod list;
 mod page;
