@@ -173,13 +173,22 @@ fn tracing(report: &Report) -> Row {
             false => ("yes", WHAT, hooks),
         };
     };
-    let why = match failed.id {
+    let in_container = check(report, "pid_namespace").is_some_and(|c| c.status == Status::Warn);
+    let (why, page) = match failed.id {
+        // Who is root there already is not helped by sudo.
+        "capabilities" if in_container => (failed.detail.clone(), Some(Trouble::InContainer)),
         // What nearly everybody meets first.
-        "capabilities" => format!("{}: run it with sudo", failed.detail),
-        "btf" => failed.detail.clone(),
-        _ => format!("{}: {}", failed.title, failed.detail),
+        "capabilities" => {
+            let why = format!("{}: run it with sudo", failed.detail);
+            (why, Some(Trouble::NoPermission))
+        }
+        "btf" => (failed.detail.clone(), Some(Trouble::NoBtf)),
+        _ => {
+            let why = format!("{}: {}", failed.title, failed.detail);
+            (why, failed.page.and_then(Trouble::find))
+        }
     };
-    let more = match failed.page.and_then(Trouble::find) {
+    let more = match page {
         Some(trouble) => trouble.more().to_string(),
         None => " (more: sigwhy doctor)".to_owned(),
     };
@@ -330,6 +339,18 @@ mod tests {
         ] {
             assert!(text.contains(words), "{words:?} is not in\n{text}");
         }
+    }
+
+    #[test]
+    fn sudo_is_no_advice_in_a_container() {
+        let checks = vec![
+            kernel(),
+            found("capabilities", Status::Fail, "CAP_BPF is missing"),
+            found("pid_namespace", Status::Warn, "4026532567, a container's"),
+        ];
+        let text = shown(checks, Vec::new());
+        assert!(!text.contains("run it with sudo"), "{text}");
+        assert_eq!(text.matches("in-container").count(), 2, "{text}");
     }
 
     #[test]

@@ -29,7 +29,7 @@ pub const ALL: &[Entry] = &[
         steps: &[
             "See which it is: `sigwhy doctor`",
             "Run it on the host, not in a rootless container and not under unshare --user.",
-            "In a container that has to be: `docker run --privileged --pid=host`, or as in `sigwhy explain in-container`.",
+            "In a container that has to be: see `sigwhy explain in-container`.",
         ],
     },
     Entry {
@@ -114,9 +114,10 @@ pub const ALL: &[Entry] = &[
         why: "The programs see the whole machine wherever sigwhy runs, but names are looked up in /proc and in the runtimes' files, which a container has not. A user namespace (rootless Podman or Docker, unshare --user) takes the right to load programs away altogether.",
         steps: &[
             "Run it on the host. It is one file and needs nothing installed.",
-            "Or give the container what it needs: `docker run --rm -it --privileged --pid=host -v /:/host:ro IMAGE sigwhy live`",
-            "ps, why and audit take the machine's files from there: `sigwhy ps --root /host`",
-            "In Kubernetes: hostPID: true and securityContext.privileged: true, on the node in question.",
+            "Or give the container what it needs, the machine's files for the names among it; any image that has chroot will do: `docker run --rm -it --pid=host --cap-add SYS_ADMIN --cap-add SYS_PTRACE -v /:/host:ro IMAGE chroot /host /usr/local/bin/sigwhy live`",
+            "A Docker that knows them takes BPF and PERFMON in the place of SYS_ADMIN.",
+            "Without chroot, live calls containers by their ids, and ps, why and audit are told where the files are: `sigwhy ps --root /host`",
+            "In Kubernetes that is hostPID: true, the same capabilities, and a hostPath volume of / on the node in question (which our tests do not run).",
         ],
     },
     Entry {
