@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
+use nix::sys::socket::getsockopt;
+use nix::sys::socket::sockopt::PeerCredentials;
 use prost::Message as _;
 
 use super::super::fixtures::Tree;
@@ -45,6 +47,11 @@ impl Fake {
         let own = fake.clone();
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
+                // Whatever sigwhy runs on this machine finds a socket of that name.
+                let peer = getsockopt(&stream, PeerCredentials);
+                if !peer.is_ok_and(|peer| peer.pid() as u32 == std::process::id()) {
+                    continue;
+                }
                 own.connections.fetch_add(1, Ordering::Relaxed);
                 let (own, manner) = (own.clone(), manner.clone());
                 thread::spawn(move || own.serve(stream, manner));
