@@ -1,38 +1,59 @@
-//! `docs/lab.md`: the scenarios of `sigwhy lab`, in the order of its list.
+//! `docs/lab.md`: the lessons of `sigwhy lab`, in the order of its list.
 
 use super::{cell, hold};
+use crate::lab::scenario::Scenario;
 use crate::lab::scenarios;
 
 fn list() -> String {
     let mut text = String::from("| lesson | what it shows |\n|---|---|\n");
-    for scenario in scenarios::ALL {
-        text += &format!(
-            "| [`{0}`](#{0}) | {1} |\n",
-            scenario.name,
-            cell(scenario.summary)
-        );
+    for chapter in scenarios::COURSE {
+        text += &format!("| **{}** | |\n", chapter.title);
+        for scenario in chapter.scenarios {
+            let (name, summary) = (scenario.name, cell(scenario.summary));
+            text += &format!("| [`{name}`](#{name}) | {summary} |\n");
+        }
     }
     text
 }
 
 fn lessons() -> String {
-    let lessons = scenarios::ALL.iter().map(|scenario| {
-        let functions: Vec<_> = scenario
-            .functions
-            .iter()
-            .map(|function| format!("`{function}`"))
-            .collect();
-        format!(
-            "### {}\n\n**{}**\n\n{}\n\n*Why:* {}\n\nIn the kernel: {}. Run it: `sudo sigwhy lab run {}`\n\n",
-            scenario.name,
-            scenario.title,
-            scenario.prediction,
-            scenario.lesson,
-            functions.join(", "),
-            scenario.name,
-        )
-    });
-    lessons.collect()
+    let mut text = String::new();
+    for chapter in scenarios::COURSE {
+        text += &format!("## {}\n\n", chapter.title);
+        text.extend(chapter.scenarios.iter().map(|scenario| lesson(scenario)));
+    }
+    text
+}
+
+fn lesson(scenario: &Scenario) -> String {
+    let Scenario {
+        name,
+        title,
+        prediction,
+        lesson,
+        ..
+    } = scenario;
+    let mut text = format!("### {name}\n\n**{title}**\n\n{prediction}\n\n");
+    text += &bullets("See", scenario.see);
+    text += &format!("*Why:* {lesson}\n\n");
+    if let Some(article) = scenario.article {
+        text += &format!("> {article}\n\n");
+    }
+    text += &bullets("Then try", scenario.exercises);
+    let functions = scenario.functions.iter();
+    let functions: Vec<_> = functions.map(|function| format!("`{function}`")).collect();
+    if !functions.is_empty() {
+        text += &format!("In the kernel: {}.\n\n", functions.join(", "));
+    }
+    text + &format!("```sh\nsudo sigwhy lab run {name}\n```\n\n")
+}
+
+fn bullets(heading: &str, lines: &[&str]) -> String {
+    if lines.is_empty() {
+        return String::new();
+    }
+    let lines: String = lines.iter().map(|line| format!("- {line}\n")).collect();
+    format!("{heading}:\n\n{lines}\n")
 }
 
 #[test]
