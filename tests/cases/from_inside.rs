@@ -143,7 +143,10 @@ cases! {
         let injected = host.inject(&init, "exec")?;
         injected.kill(1, SIGKILL)?;
         s.lives(&init)?;
-        s.signals(&init, [sig(SIGKILL).dropped("unkillable_init").by(&injected, "same").forced(false)]);
+        s.signals(&init, [
+            sig(SIGKILL).dropped("unkillable_init").by(&injected, "same").forced(false)
+                .with("/sender/injected", true).with("/sender/role", "exec"),
+        ]);
     }
     e46_execve_resets_handlers
     "after execve the handler is gone, and so is the hearing" |s| {

@@ -129,13 +129,37 @@ cases! {
         s.signals(&init, [sig(SIGKILL).dropped("unkillable_init").forced(false).code(SI_SIGIO)]);
     }
     e33_without_permission
-    "a refused kill leaves no trace" |s| {
+    "a refused kill is no signal: only check_kill_permission tells of it" |s| {
         let Family { init, .. } = s.family()?;
         let stranger = s.host("stranger")?;
         stranger.order(Order::SetUid { uid: 65534 })?;
-        let order = Order::Kill { pid: init.pid(), signal: SIGTERM };
-        assert_eq!(stranger.errno_of(order)?, EPERM);
-        s.signals(&init, []);
+        let kill = |signal| stranger.errno_of(Order::Kill { pid: init.pid(), signal });
+        assert_eq!((kill(SIGTERM)?, kill(0)?, kill(SIGKILL)?), (EPERM, EPERM, EPERM));
+        s.lives(&init)?;
+        let refused = |signal| sig(signal).refused().by(&stranger, "ancestor").forced(false).code(0);
+        s.signals_by_hook("permission", &init, [refused(SIGTERM), refused(SIGKILL)])?;
+    }
+    e33b_without_permission_for_a_thread
+    "the same by tgkill, from inside" |s| {
+        let Family { init, inside, .. } = s.family()?;
+        inside.order(Order::SetUid { uid: 65534 })?;
+        let order = Order::TgKill { tgid: 1, tid: 1, signal: SIGTERM };
+        assert_eq!(inside.errno_of(order)?, EPERM);
+        s.lives(&init)?;
+        let refused = sig(SIGTERM).refused().by(&inside, "same").for_thread().code(-6);
+        s.signals_by_hook("permission", &init, [refused])?;
+    }
+    e33c_some_of_a_group_without_permission
+    "kill(-1) is refused by some and not by others, and succeeds" |s| {
+        let Family { init, inside, .. } = s.family()?;
+        let (own, foreign) = (init.spawn_child("own")?, init.spawn_child("foreign")?);
+        own.order(Order::SetUid { uid: 65534 })?;
+        inside.order(Order::SetUid { uid: 65534 })?;
+        inside.kill(-1, SIGTERM)?;
+        s.dies_of(&own, SIGTERM)?;
+        s.lives(&foreign)?;
+        s.signals(&own, [sig(SIGTERM).fatal("default_terminate").by(&inside, "same")]);
+        s.signals_by_hook("permission", &foreign, [sig(SIGTERM).refused().by(&inside, "same")])?;
     }
     e44b_kill_at_the_top
     "a SIGKILL to the outer init ends the inner one by the zap" |s| {

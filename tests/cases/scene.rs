@@ -76,6 +76,23 @@ impl Scene {
         self.list("signal", false, target, expected.into());
     }
 
+    /// Every `signal` record about this target, if this kernel has the hook for it;
+    /// none where it has not.
+    pub fn signals_by_hook<const N: usize>(
+        &mut self,
+        hook: &str,
+        target: &Specimen,
+        expected: [Expect; N],
+    ) -> anyhow::Result<()> {
+        let is_played = std::env::var_os(FATES_ONLY).is_none();
+        if is_played && shared(Path::new(env!("CARGO_BIN_EXE_sigwhy")))?.has_hook(hook) {
+            self.signals(target, expected);
+        } else {
+            self.signals(target, []);
+        }
+        Ok(())
+    }
+
     /// The same, SIGCHLD included.
     pub fn signals_and_child_exits<const N: usize>(
         &mut self,

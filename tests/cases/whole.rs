@@ -22,6 +22,7 @@ const METHODS: &[(&str, &str)] = &[
     ("coalesced", ".coalesced()"),
     ("queue_full", ".failed()"),
     ("failed", ".failed()"),
+    ("permission_denied", ".refused()"),
     ("dropped", ".dropped("),
     ("queued", ".queued("),
     ("fatal", ".fatal("),

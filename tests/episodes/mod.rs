@@ -14,6 +14,7 @@ use sigwhy::lab::arena::{Arena, Disposition, Order, Specimen};
 use crate::arena::arena;
 use crate::cli::live::Live;
 
+mod denied;
 mod ends;
 mod stops;
 mod waits;

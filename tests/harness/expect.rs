@@ -108,6 +108,12 @@ impl Expect {
             .with("/result", "overflow_fail")
     }
 
+    /// The sender may not send it.
+    pub fn refused(self) -> Self {
+        self.judged("failed", "permission_denied")
+            .with("/result", "refused")
+    }
+
     /// Of a `deliver` record.
     pub fn outcome(self, outcome: &str) -> Self {
         self.with("/outcome", outcome)

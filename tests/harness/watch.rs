@@ -134,6 +134,13 @@ impl Watch {
         Ok(watch)
     }
 
+    /// Whether this hook is attached, in whatever way.
+    pub fn has_hook(&self, hook: &str) -> bool {
+        let log = self.log.lock();
+        let start = log.start.as_ref();
+        start.is_some_and(|start| start["hooks"][hook].is_string())
+    }
+
     /// Waits until `found` finds something in the log.
     fn until<T>(
         &self,

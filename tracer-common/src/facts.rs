@@ -48,6 +48,15 @@ pub mod info {
     pub const POINTER: u8 = 2;
 }
 
+/// What a signal's result is beside `TRACE_SIGNAL_*` (0 to 4).
+pub mod result {
+    /// Set where `check_kill_permission` said no, before there was a signal; the
+    /// other bits are its errno.
+    pub const REFUSED: u8 = 0x80;
+    /// The bit of such results in the set of wanted ones.
+    pub const REFUSED_BIT: u32 = 5;
+}
+
 /// The class of a signal's handler.
 pub mod handler {
     /// `SIG_DFL`
@@ -175,7 +184,7 @@ pub struct SignalCore {
     /// `si_code`; 0 for NOINFO and `SI_KERNEL` for PRIV, as the kernel's own event prints it.
     pub code: i32,
     pub sig: u8,
-    /// `TRACE_SIGNAL_*`, 0 to 4.
+    /// `TRACE_SIGNAL_*`, 0 to 4, or one of [`result`].
     pub result: u8,
     /// One of [`info`].
     pub info: u8,
@@ -217,6 +226,10 @@ pub struct SignalFull {
     pub sender_nr: u32,
     /// `task_struct.pdeath_signal` of the target.
     pub pdeath_signal: u32,
+    /// The number of `current`'s parent in `current`'s innermost namespace, 0 if not
+    /// visible there, `u32::MAX` if unknown.
+    pub parent_nr: u32,
+    pub _pad: u32,
     /// The sender's parent first.
     pub ancestors: [Ancestor; ANCESTORS],
 }
@@ -337,8 +350,9 @@ pub mod hook {
     pub const MARK_VICTIM: u32 = 7;
     pub const CGROUP_MKDIR: u32 = 8;
     pub const CGROUP_RMDIR: u32 = 9;
+    pub const CHECK_KILL_PERMISSION: u32 = 10;
     /// How many there are.
-    pub const COUNT: u32 = 10;
+    pub const COUNT: u32 = 11;
 }
 
 /// Per-processor counters of one hook. `seen == filtered + submitted + ring_full`.
@@ -367,7 +381,7 @@ record!(
     Reaper = 32,
     Cgroups = 16,
     SignalCore = 128,
-    SignalFull = 456,
+    SignalFull = 464,
     DeliverCore = 80,
     DeliverFull = 216,
     Exit = 208,

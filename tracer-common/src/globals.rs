@@ -12,7 +12,8 @@ pub const ABSENT: u32 = u32::MAX;
 pub mod name {
     /// `u64`: bit `sig - 1` set where signal `sig` is to be recorded.
     pub const SIGNAL_SET: &str = "SIGNAL_SET";
-    /// `u32`: bit `result` set where that tracepoint result is to be recorded.
+    /// `u32`: bit `result` set where that tracepoint result is to be recorded, and
+    /// [`crate::facts::result::REFUSED_BIT`] where refusals are.
     pub const RESULT_SET: &str = "RESULT_SET";
     /// `u32`: bits of [`super::gate`].
     pub const GATES: &str = "GATES";

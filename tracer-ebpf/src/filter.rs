@@ -4,6 +4,7 @@
 //! nobody asked for out of the rings.
 
 use tracer_common::{
+    facts::result,
     filters::{self, HOSTED_V1, HOSTED_V2},
     globals::{WANT_SENDER, WANT_TARGET, gate},
     signals,
@@ -23,10 +24,15 @@ pub fn wants_signal(sig: u32) -> bool {
     signals::contains(SIGNAL_SET.load(), sig)
 }
 
-/// Whether the tracepoint's result is wanted.
+/// Whether the tracepoint's result is wanted, or a refusal is.
 #[inline(always)]
-pub fn wants_result(result: u32) -> bool {
-    RESULT_SET.load() & (1 << (result & 31)) != 0
+pub fn wants_result(of: u32) -> bool {
+    let bit = if of & u32::from(result::REFUSED) != 0 {
+        result::REFUSED_BIT
+    } else {
+        of & 31
+    };
+    RESULT_SET.load() & (1 << bit) != 0
 }
 
 /// A process at one end of an event, as far as filters look at it.

@@ -71,6 +71,12 @@ pub static HOSTED_COUNT: Array<u32> = Array::with_max_entries(1, 0);
 #[map]
 pub static ZAPPING: HashMap<u32, u64> = HashMap::with_max_entries(FILTER_ENTRIES, 0);
 
+/// What a kprobe on `check_kill_permission` was asked: thread to signal, siginfo
+/// and target. Only used where there is no fexit. Whoever asks has an answer a
+/// moment later; what a missed return leaves behind is forgotten for want of room.
+#[map]
+pub static ASKING: LruHashMap<u64, [u64; 3]> = LruHashMap::with_max_entries(FILTER_ENTRIES, 0);
+
 #[unsafe(no_mangle)]
 pub static SIGNAL_SET: Global<u64> = Global::new(u64::MAX);
 #[unsafe(no_mangle)]

@@ -5,7 +5,7 @@ use core::marker::PhantomData;
 use aya_ebpf::helpers::bpf_probe_read_kernel;
 use tracer_common::facts::{self, Ancestor, Cgroups, handler};
 
-use super::{Pid, Read, Signal, class_of, field, is_null, off, pointer};
+use super::{Pid, Probed, Read, Signal, class_of, field, is_null, off, pointer};
 use crate::maps::{CSS_SET_V1_SLOT, SIGNAL_TGID_PID, SIZEOF_K_SIGACTION};
 use tracer_common::globals::ABSENT;
 
@@ -221,6 +221,22 @@ impl<R: Read> Task<R> {
             v2: kernfs_id::<R>(v2),
             v1,
         }
+    }
+
+    /// The parent's number in the innermost namespace of `own`, which is this task's
+    /// pid: 0 if it is not visible there, `u32::MAX` if there is none to read.
+    #[inline(always)]
+    pub fn parent_nr(self, own: Pid<R>) -> u32 {
+        let parent = pointer::<R>(self.leader(), &off::TASK_REAL_PARENT);
+        if is_null(parent) {
+            return u32::MAX;
+        }
+        let parent = Task::<Probed>::new(parent).pid();
+        if is_null(parent.0) {
+            return u32::MAX;
+        }
+        let own = Pid::<Probed>(own.0, PhantomData);
+        parent.nr_in(parent.level(), own, own.level())
     }
 
     /// Fills in the ancestors, the parent first; the rest stays zero.

@@ -4,6 +4,7 @@
 mod cgroup;
 mod lifecycle;
 mod oom;
+mod permission;
 mod signal_deliver;
 mod signal_generate;
 mod zap;

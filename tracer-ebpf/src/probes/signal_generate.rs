@@ -9,7 +9,7 @@ use aya_ebpf::{
     programs::{BtfTracePointContext, RawTracePointContext},
 };
 use tracer_common::{
-    facts::{SignalCore, SignalFull, bits, hook, info, kind},
+    facts::{SignalCore, SignalFull, bits, hook, info, kind, result},
     globals::gate,
     signals,
 };
@@ -65,12 +65,12 @@ pub fn generate_raw_tp(ctx: RawTracePointContext) -> i32 {
 
 /// `TP_PROTO(int sig, struct kernel_siginfo *info, struct task_struct *task, int group, int result)`,
 /// the same from 5.10 to 7.2.
-struct Args {
-    sig: u32,
-    info: *const u8,
-    target: *const u8,
-    group: u32,
-    result: u32,
+pub(super) struct Args {
+    pub sig: u32,
+    pub info: *const u8,
+    pub target: *const u8,
+    pub group: u32,
+    pub result: u32,
 }
 
 /// What the tests have read already, so that nothing is read twice.
@@ -86,12 +86,17 @@ struct Seen<R> {
     carries_zap: bool,
 }
 
-/// `R` reads what the kernel's types lead to, `I` reads the siginfo.
 #[inline(always)]
 fn handle<R: Read, I: Read>(args: &Args) {
-    let Some(account) = Account::open(hook::SIGNAL_GENERATE) else {
-        return;
-    };
+    if let Some(account) = Account::open(hook::SIGNAL_GENERATE) {
+        record::<R, I>(args, account);
+    }
+}
+
+/// Records a signal, if somebody asked for it. `R` reads what the kernel's types
+/// lead to, `I` reads the siginfo.
+#[inline(always)]
+pub(super) fn record<R: Read, I: Read>(args: &Args, account: Account) {
     let sig = args.sig;
     let mut wanted = filter::wants_signal(sig) && filter::wants_result(args.result);
     // Before anything is read: most of what is filtered ends here.
@@ -127,7 +132,9 @@ fn handle<R: Read, I: Read>(args: &Args) {
     };
     let fatal = seen.signal_flags & SIGNAL_GROUP_EXIT != 0 && seen.group_exit_code == sig;
     let dropped = args.result == IGNORED && !signals::contains(signals::DEFAULT_IGNORE, sig);
+    let refused = args.result & u32::from(result::REFUSED) != 0;
     let matters = sig == signals::SIGKILL
+        || refused
         || carries_zap
         || (is_init && (dropped || fatal))
         || (fatal && target_end.is_in_container());
@@ -186,6 +193,8 @@ fn full<R: Read, I: Read>(args: &Args, seen: &Seen<R>, account: Account, ring: R
             seen.target_pid.level(),
         );
         (*record).pdeath_signal = seen.target.pdeath_signal();
+        (*record).parent_nr = seen.sender.parent_nr(seen.sender_pid);
+        (*record)._pad = 0;
         seen.sender.ancestors(&raw mut (*record).ancestors);
         (*record).target_cgroups
     };

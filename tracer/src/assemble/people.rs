@@ -79,6 +79,12 @@ pub fn ancestors(facts: &[AncestorFacts]) -> Vec<Ancestor> {
         .collect()
 }
 
+/// Whether a process in a container has a parent outside of its PID namespace and is
+/// not the init there: what setns(2) and a fork bring in.
+pub fn is_injected(own: &PidLevels, parent_nr: u32) -> bool {
+    known(own).is_some_and(|own| own.level > 0 && own.nr != 1) && parent_nr == 0
+}
+
 /// Where the sender's PID namespace is, seen from the target's. `sender_nr` is
 /// the sender's number in the target's namespace, 0 where it is not visible
 /// there. The records hold the inodes of the first [`MAX_LEVELS`] levels.

@@ -37,7 +37,8 @@ impl Assembler {
             Walk::off()
         };
         let decision = decide::generate::decide(&situation, &mut walk);
-        let forced = decide::force::force(&situation, &mut Walk::off());
+        let forced = !matches!(situation.result, TraceResult::Refused(_))
+            && decide::force::force(&situation, &mut Walk::off());
         let kind = sender::kind(&situation);
 
         // What must be remembered, whoever wants to see the record.
@@ -185,6 +186,7 @@ impl Assembler {
                 ancestors: Vec::new(),
                 role: None,
                 role_words: None,
+                injected: false,
             };
         }
         let levels = full.map_or_else(|| people::host_levels(&core.sender), |full| full.sender_pid);
@@ -214,6 +216,8 @@ impl Assembler {
             ancestors: full.map_or_else(Vec::new, |full| people::ancestors(&full.ancestors)),
             role: None,
             role_words: None,
+            injected: full
+                .is_some_and(|full| people::is_injected(&full.sender_pid, full.parent_nr)),
         };
         // On the host nobody is anything to a container.
         if target.container.is_some()
@@ -347,6 +351,7 @@ fn shown_result(result: TraceResult) -> record::TraceResult {
         TraceResult::AlreadyPending => record::TraceResult::AlreadyPending,
         TraceResult::OverflowFail => record::TraceResult::OverflowFail,
         TraceResult::LoseInfo => record::TraceResult::LoseInfo,
+        TraceResult::Refused(_) => record::TraceResult::Refused,
         TraceResult::Unknown(_) => record::TraceResult::Unknown,
     }
 }

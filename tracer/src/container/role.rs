@@ -25,6 +25,8 @@ pub struct Case<'a> {
     pub target: Option<&'a Container>,
     /// The sender is the init of its PID namespace.
     pub is_ns_init: bool,
+    /// The sender's parent is outside of its PID namespace.
+    pub is_injected: bool,
     /// The sender is PID 1 of the machine.
     pub is_global_init: bool,
     /// The sender is the target.
@@ -168,6 +170,7 @@ pub fn of_record(sender: &Sender, target: &Process) -> Option<(Role, String)> {
         sender: process.container.as_deref(),
         target: target.container.as_deref(),
         is_ns_init: is_init && process.ns_level.is_some_and(|level| level > 0),
+        is_injected: sender.injected,
         is_global_init: is_init && process.ns_level == Some(0),
         is_self: process.pid.is_some()
             && (process.pid, process.start_ns) == (target.pid, target.start_ns),
@@ -185,12 +188,12 @@ fn inside(case: &Case<'_>, own: &Container) -> Role {
     if case.is_ns_init {
         return Role::OwnInit;
     }
-    // What came in from outside has a parent outside: the shim, the monitor. A
-    // look at names alone, but the init of a container has that parent as well
-    // and is dealt with above.
+    // What came in from outside has a parent outside: the shim, the monitor, nsenter.
+    // Recordings of earlier versions have that by name alone. The init of a container
+    // has such a parent as well and is dealt with above.
     let parent = case.ancestors.first().map(|(_, comm)| *comm);
     let came_in = |comm: &str| daemon(comm).is_some() || is_tool(comm);
-    if parent.is_some_and(came_in) {
+    if case.is_injected || parent.is_some_and(came_in) {
         return Role::Exec;
     }
     if by_shell(case) {

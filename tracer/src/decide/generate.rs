@@ -19,12 +19,15 @@ use super::{
 
 /// What became of the signal. The walk gets every test on the way.
 pub fn decide(s: &Situation, w: &mut Walk) -> Decision {
+    if let TraceResult::Refused(errno) = s.result {
+        return check_kill_permission(errno, w);
+    }
     let forced = force(s, w);
     let dropped = prepare_signal(s, forced, w);
     match (s.result, dropped) {
         (TraceResult::Ignored, Some(decision)) => decision,
         (TraceResult::Ignored, None) => exiting_thread(s, w),
-        (TraceResult::Unknown(_), _) => DISAGREE,
+        (TraceResult::Refused(_) | TraceResult::Unknown(_), _) => DISAGREE,
         // To 6.0 the kernel queues what is sent to a dying group, if the rest of its
         // tests let it: no effect either.
         (_, Some(decision)) if decision.reason == Reason::TargetExiting => {
@@ -39,6 +42,23 @@ pub fn decide(s: &Situation, w: &mut Walk) -> Decision {
         (TraceResult::LoseInfo, None) => lose_info(s, forced, w),
         (TraceResult::Delivered, None) => complete_signal(s, forced, w),
     }
+}
+
+/// `check_kill_permission()`, before `__send_signal_locked()` is reached: the one
+/// test here of which only the answer is known.
+fn check_kill_permission(errno: u8, w: &mut Walk) -> Decision {
+    w.test(
+        "check_kill_permission",
+        "!kill_ok_by_cred(t) || security_task_kill(): an error for the sender",
+        true,
+        || format!("error = -{errno}"),
+    );
+    let rule = match i32::from(errno) {
+        libc::EPERM => "check_kill_permission/EPERM",
+        libc::EACCES => "check_kill_permission/EACCES",
+        _ => "check_kill_permission",
+    };
+    Decision::new(Outcome::Failed, Reason::PermissionDenied, rule)
 }
 
 pub(super) const DISAGREE: Decision =

@@ -15,6 +15,12 @@ pub fn question(function: &str, test: &str) -> Option<&'static str> {
 /// Function, how the test begins, and what it asks.
 const QUESTIONS: &[(&str, &str, &str)] = &[
     (
+        "check_kill_permission",
+        "!kill_ok_by_cred(t)",
+        "May the sender signal it? Not where the target is another user's and the sender has no \
+         CAP_KILL there, nor where a security module says no.",
+    ),
+    (
         "send_signal_locked",
         "info == SEND_SIG_NOINFO",
         "Is it forced? It is where the target's PID namespace does not see the sender.",

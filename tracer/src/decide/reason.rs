@@ -106,6 +106,8 @@ reasons! {
         "A standard signal of the same number was pending already, and these do not queue.";
     QueueFull "queue_full"
         "The target's user has too many signals pending (RLIMIT_SIGPENDING), or memory is short: the sender got EAGAIN.";
+    PermissionDenied "permission_denied"
+        "The sender may not signal the target: another user's process without CAP_KILL over it, or a security module (AppArmor, SELinux) said no. The sender got EPERM or EACCES, and there was no signal.";
     Handler "handler"
         "The target has a handler, which will run (or runs, on delivery).";
     Blocked "blocked"

@@ -1,6 +1,6 @@
 //! The input of the model: one signal, as the kernel saw it.
 
-use tracer_common::facts::{self, handler, info};
+use tracer_common::facts::{self, handler, info, result};
 
 /// `PF_EXITING`: the thread is exiting.
 pub const PF_EXITING: u32 = 0x4;
@@ -47,7 +47,7 @@ impl Info {
     }
 }
 
-/// The tracepoint's result, `TRACE_SIGNAL_*`.
+/// The tracepoint's result, `TRACE_SIGNAL_*`, or that it was never reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TraceResult {
     /// Queued, which is not yet delivered.
@@ -56,6 +56,9 @@ pub enum TraceResult {
     AlreadyPending,
     OverflowFail,
     LoseInfo,
+    /// Not the tracepoint's: `check_kill_permission()` returned this errno, and there
+    /// was no signal.
+    Refused(u8),
     /// A value that no kernel up to 7.2 has.
     Unknown(u8),
 }
@@ -68,6 +71,7 @@ impl TraceResult {
             2 => Self::AlreadyPending,
             3 => Self::OverflowFail,
             4 => Self::LoseInfo,
+            refused if refused & result::REFUSED != 0 => Self::Refused(refused & !result::REFUSED),
             other => Self::Unknown(other),
         }
     }

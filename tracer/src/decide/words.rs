@@ -62,6 +62,7 @@ pub fn generated(s: &Situation, d: &Decision, kind: Kind) -> Cow<'static, str> {
             "too many signals are pending for the target's user (RLIMIT_SIGPENDING), or memory is short: the sender got EAGAIN"
                 .into()
         }
+        Reason::PermissionDenied => denied(s, who).into(),
         Reason::Handler if s.target.pf_flags & PF_KTHREAD != 0 => {
             format!("the target is a kernel thread that asked for {sig}").into()
         }
@@ -163,6 +164,23 @@ pub fn delivered(sig: u32, is_init: bool, d: &Decision, real_signal: u32) -> Cow
 
 fn subject(is_init: bool) -> &'static str {
     if is_init { "PID 1" } else { "the target" }
+}
+
+/// A signal that never was, because the sender may not send it.
+fn denied(s: &Situation, who: &str) -> String {
+    let sig = names::signal(s.sig);
+    match s.result {
+        TraceResult::Refused(errno) if i32::from(errno) == libc::EPERM => format!(
+            "the sender may not signal {who} (EPERM): it is another user's and the sender has no CAP_KILL over it, or a security module says no; {who} gets no {sig}"
+        ),
+        TraceResult::Refused(errno) if i32::from(errno) == libc::EACCES => format!(
+            "a security module (AppArmor, SELinux) does not let the sender signal {who} (EACCES): {who} gets no {sig}"
+        ),
+        TraceResult::Refused(errno) => format!(
+            "the kernel does not let the sender signal {who} (errno {errno}): {who} gets no {sig}"
+        ),
+        _ => format!("the sender may not signal {who}"),
+    }
 }
 
 fn unkillable(s: &Situation, sig: &str) -> Cow<'static, str> {

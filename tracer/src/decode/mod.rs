@@ -110,6 +110,8 @@ pub fn decode(mut bytes: &[u8]) -> Result<Fact, DecodeError> {
                 reaper: reaper(b),
                 sender_nr: b.get_u32_le(),
                 pdeath_signal: b.get_u32_le(),
+                parent_nr: b.get_u32_le(),
+                _pad: b.get_u32_le(),
                 ancestors: [ancestor(b), ancestor(b), ancestor(b), ancestor(b)],
             }))
         }

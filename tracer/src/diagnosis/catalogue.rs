@@ -193,6 +193,11 @@ catalogue! {
         if "the stop signal is queued as `ptrace`, and no delivery follows"
         fix "Detach the debugger (strace, gdb), or let it pass the signal on."
         proof ["traced" "a_traced_init"];
+    SenderDenied "SENDER_DENIED" by lost::denied
+        "Whoever was to stop the container may not signal it: the call failed, and there was no signal."
+        if "a stop signal or SIGKILL for PID 1 that failed with `permission_denied` (where the kernel lets sigwhy watch `check_kill_permission`), and no end by another"
+        fix "EACCES is a security module: let its profile allow the signal. EPERM is a matter of users: send it as root, or with CAP_KILL in the user namespace of the target."
+        proof ["sender_denied" "a_stop_that_is_refused"];
     StartupRace "STARTUP_RACE" by lost::startup_race
         "The stop signal came before PID 1 had set its handler."
         if "a stop signal dropped by `unkillable_init` within 5 s of the start, and a handler for it later"

@@ -219,7 +219,7 @@ pub fn pre_stop(story: &Story) -> Option<Finding> {
 
 pub fn at_once(story: &Story) -> Option<Finding> {
     let kill = outside(story)?;
-    if !story.stops.is_empty() || judge::is_sandbox(story) {
+    if story.first_stop().is_some() || judge::is_sandbox(story) {
         return None;
     }
     let text = format!(

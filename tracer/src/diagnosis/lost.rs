@@ -61,6 +61,32 @@ fn unheard_stop(story: &Story) -> Option<&Hop> {
     (failed(story) && special.is_none() && core_signal(story).is_none()).then_some(hop)
 }
 
+/// Whoever was to stop it may not signal it. Not where somebody else could.
+pub fn denied(story: &Story) -> Option<Finding> {
+    let hop = story.denied.first()?;
+    if !failed(story) || !(story.stops.is_empty() || hop.is_by_runtime()) {
+        return None;
+    }
+    let (who, fix) = if hop.is_barred {
+        (
+            "a security module (AppArmor, SELinux) does not let it signal",
+            "Let the security module's profile allow it: the audit log has a line with apparmor=\"DENIED\" operation=\"signal\", or avc: denied.",
+        )
+    } else {
+        (
+            "it may not signal",
+            "Send it as root or as the user of the process. Where that is so already, the sender lacks CAP_KILL in the user namespace of the target, or a security module says no: see the audit log.",
+        )
+    };
+    let text = format!(
+        "{} from {} was refused: {who} {}",
+        hop.signal.name,
+        words::sender(&hop.sender, &hop.target),
+        words::process(&hop.target)
+    );
+    Some(Finding::new(text, story.denied.iter().map(Hop::reference)).fix(fix.to_owned()))
+}
+
 /// Others were there beside PID 1, or may have been: who they are its end tells,
 /// and what was said before that is to hold.
 fn has_others(story: &Story) -> bool {

@@ -7,8 +7,7 @@
 //! Never louder than the evidence. A cause that rests on something unknown says
 //! what; where events were lost, every diagnosis says `complete: false`. Some
 //! causes leave no trace in records: those that a look at the machine tells are
-//! in `present`. `SENDER_DENIED` is in no list at all: a refused kill(2) (EPERM, an
-//! LSM) fires no tracepoint of signals, and leaves nothing to look at.
+//! in `present`.
 
 use std::borrow::Cow;
 

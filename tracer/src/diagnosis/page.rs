@@ -27,10 +27,11 @@ mod tests {
     use crate::diagnosis::Id;
 
     /// Where proofs are.
-    const TESTS: [&str; 10] = [
+    const TESTS: [&str; 11] = [
         include_str!("tests/stops.rs"),
         include_str!("tests/ends.rs"),
         include_str!("tests/waits.rs"),
+        include_str!("../../../tests/episodes/denied.rs"),
         include_str!("../../../tests/episodes/stops.rs"),
         include_str!("../../../tests/episodes/ends.rs"),
         include_str!("../../../tests/episodes/waits.rs"),

@@ -116,7 +116,17 @@ impl Entry {
             self.restart(hop.when);
         }
         self.attempt(&hop);
+        // Those that may not stop it do not count any more.
+        if self.story.stops.is_empty() && !self.story.denied.is_empty() {
+            self.story.began = hop.when;
+        }
         self.story.stop(hop);
+    }
+
+    /// Somebody who may not do so was to stop or to kill it.
+    pub fn denied(&mut self, hop: Hop) {
+        self.attempt(&hop);
+        self.story.deny(hop);
     }
 
     /// A SIGKILL that it does not survive.

@@ -57,6 +57,11 @@ impl Episodes {
                 entry.story.sigpipes += 1;
                 return;
             }
+            _ if r.reason == Reason::PermissionDenied => {
+                if judge::asks(r) {
+                    entry.denied(hop);
+                }
+            }
             (Kind::Fault, _) if r.outcome == Outcome::Fatal => {
                 entry.note_hop(&hop);
                 entry.dying(r.when);

@@ -76,6 +76,8 @@ pub struct Hop {
     pub sigterm: Option<Disposition>,
     pub ptraced: bool,
     pub frozen: Option<bool>,
+    /// The sender may not send it, and it was a security module that said so.
+    pub is_barred: bool,
     pub taken: Option<Taken>,
 }
 
@@ -101,6 +103,7 @@ impl Hop {
             sigterm: r.target.sigterm_disposition,
             ptraced: r.target.ptraced,
             frozen: r.target.frozen,
+            is_barred: r.reason == Reason::PermissionDenied && r.rule.ends_with("/EACCES"),
             taken: None,
         }
     }

@@ -84,7 +84,9 @@ fn is_default_end(hop: &Hop, signal: u32) -> bool {
 pub fn is_ungraceful(story: &Story) -> bool {
     let stopped_in_vain = matches!(story.state, State::LivesOn | State::Open)
         && story.exit.is_none()
-        && (story.stops.iter().any(Hop::is_lost) || !story.refused.is_empty());
+        && (story.stops.iter().any(Hop::is_lost)
+            || !story.refused.is_empty()
+            || !story.denied.is_empty());
     let cut_off = story.zap.as_ref().is_some_and(|zap| zap.unheard > 0);
     // A pod's sandbox holds nothing that could be lost, and is always killed.
     let killed = (story.kill.is_some() && !is_sandbox(story)) || story.fault.is_some();

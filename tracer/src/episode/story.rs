@@ -4,6 +4,8 @@
 //! Filled by [`super::Episodes`]; read by words and diagnoses. Only what records
 //! say: nothing here concludes.
 
+use tracer_common::signals::SIGKILL;
+
 pub use super::hop::{Few, Hop, Key, Taken, key};
 use super::scene::Scene;
 use crate::record::{
@@ -93,6 +95,8 @@ pub struct Story {
     pub kill: Option<Hop>,
     /// SIGKILLs for it that the kernel threw away.
     pub refused: Few<Hop>,
+    /// What was to stop or kill it, of whom may not signal it.
+    pub denied: Few<Hop>,
     /// The signal by which the kernel ended it for a fault of its own.
     pub fault: Option<Hop>,
     /// What it sent to itself.
@@ -156,6 +160,7 @@ impl Story {
             stops: Few::default(),
             kill: None,
             refused: Few::default(),
+            denied: Few::default(),
             fault: None,
             own: Few::default(),
             forwards: Few::default(),
@@ -182,6 +187,10 @@ impl Story {
 
     pub fn refuse(&mut self, hop: Hop) {
         self.refused.push(HOPS, hop);
+    }
+
+    pub fn deny(&mut self, hop: Hop) {
+        self.denied.push(HOPS, hop);
     }
 
     pub fn to_itself(&mut self, hop: Hop) {
@@ -270,6 +279,7 @@ impl Story {
             && (!self.stops.is_empty()
                 || self.kill.is_some()
                 || !self.refused.is_empty()
+                || !self.denied.is_empty()
                 || self.fault.is_some()
                 || !self.oom.is_empty()
                 || self.state == State::Stuck
@@ -281,9 +291,13 @@ impl Story {
         self.exit.as_ref()?.signal.as_ref().map(|s| s.number)
     }
 
-    /// The first signal that asked it to end.
+    /// The first signal that asked it to end; where none could be sent, the first
+    /// that was to.
     pub fn first_stop(&self) -> Option<&Hop> {
-        self.stops.first()
+        let is_stop = |hop: &&Hop| hop.signal.number != SIGKILL;
+        self.stops
+            .first()
+            .or_else(|| self.denied.iter().find(is_stop))
     }
 
     /// From the stop signal to the SIGKILL.

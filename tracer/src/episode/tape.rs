@@ -139,6 +139,7 @@ impl Tape {
             kind,
             process,
             ancestors: Vec::new(),
+            injected: false,
             role: role.map(|(role, _)| role.into()),
             role_words: role.map(|(_, words)| words.to_owned()),
         };

@@ -3,6 +3,8 @@
 //! Names in here are the processes' own words, as they are in records: whoever
 //! prints them to a terminal escapes them.
 
+use tracer_common::signals::SIGKILL;
+
 use super::judge;
 use super::story::{Exited, Hop, State, Story};
 use crate::decide::{Outcome, Reason, sender::Kind};
@@ -84,6 +86,9 @@ pub fn fate(hop: &Hop) -> String {
     match hop.reason {
         Reason::UnkillableInit => {
             format!("which the kernel dropped: {who} has no handler for it")
+        }
+        Reason::PermissionDenied => {
+            format!("which the kernel refused: it may not signal {who}")
         }
         Reason::Ignored => format!("which {who} ignores"),
         Reason::Handler => format!("for which {who} has a handler"),
@@ -182,6 +187,7 @@ pub fn summary(story: &Story) -> String {
             process(&refused.target)
         ));
     }
+    clauses.extend(denied_kill(story));
     clauses.extend(forwards(story));
     clauses.extend(oom(story));
     clauses.extend(fatal(story));
@@ -213,10 +219,10 @@ fn headline(story: &Story) -> String {
         (State::LivesOn, _) => "runs on".to_owned(),
         (State::Open, Ending::Unknown) => "has not ended yet".to_owned(),
         (_, Ending::Crashed) => "crashed".to_owned(),
-        (_, _) if story.stops.is_empty() && story.kill.is_some() => {
+        (_, _) if story.first_stop().is_none() && story.kill.is_some() => {
             "was killed without a stop signal".to_owned()
         }
-        (_, Ending::Exited) if story.stops.is_empty() => format!("ended by itself{how}"),
+        (_, Ending::Exited) if story.first_stop().is_none() => format!("ended by itself{how}"),
         _ => format!("stopped{how}{took}"),
     }
 }
@@ -230,6 +236,15 @@ fn stop_clause(story: &Story, stop: &Hop) -> String {
         clause.push_str(&format!(" ({more} more such {signals} followed)"));
     }
     clause
+}
+
+/// A SIGKILL that could not be sent, where nothing else ended it.
+fn denied_kill(story: &Story) -> Option<String> {
+    let is_kill = |hop: &&Hop| hop.signal.number == SIGKILL;
+    let hop = story.denied.iter().find(is_kill)?;
+    let from = sender(&hop.sender, &hop.target);
+    (story.kill.is_none() && story.exit.is_none())
+        .then(|| format!("{from} sent SIGKILL, {}", fate(hop)))
 }
 
 fn forwards(story: &Story) -> Option<String> {

@@ -135,6 +135,7 @@ fn every_word_has_a_page_and_every_example_is_one() {
                 | Reason::KernelThread
                 | Reason::ExitingThread
                 | Reason::QueueFull
+                | Reason::PermissionDenied
                 | Reason::GroupExit
                 | Reason::ModelDisagrees
         );

@@ -354,6 +354,7 @@ impl<'a> Making<'a> {
                 ancestors: Vec::new(),
                 role: None,
                 role_words: None,
+                injected: false,
             },
             target: self.target(pid, tid, Some(comm)),
             scope: if group { Scope::Process } else { Scope::Thread },

@@ -73,6 +73,9 @@ const fn program(name: &'static str, attach: Attach) -> Program {
 
 use Attach::{Fentry, Fexit, Kprobe, Kretprobe, RawTp, TpBtf};
 
+/// The hook on signals that are refused; the laboratory goes without.
+pub const PERMISSION: &str = "permission";
+
 /// Every hook.
 pub const HOOKS: &[Hook] = &[
     Hook {
@@ -188,6 +191,24 @@ pub const HOOKS: &[Hook] = &[
                 program("rmdir_raw_tp", RawTp("cgroup_rmdir")),
             ],
         )],
+    },
+    Hook {
+        id: PERMISSION,
+        required: false,
+        purpose: "signals that the kernel refuses to send (without it a call that fails with EPERM or EACCES is not seen)",
+        rungs: &[
+            rung(
+                "fexit",
+                &[program("denied_fexit", Fexit("check_kill_permission"))],
+            ),
+            rung(
+                "kprobe",
+                &[
+                    program("denied_kprobe", Kprobe("check_kill_permission")),
+                    program("denied_kretprobe", Kretprobe("check_kill_permission")),
+                ],
+            ),
+        ],
     },
 ];
 

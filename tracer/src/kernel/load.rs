@@ -53,6 +53,8 @@ pub struct Options {
     pub names: bool,
     /// Of those that runtimes' files do not tell, ask the runtimes.
     pub sockets: bool,
+    /// Hooks that are left out, by their ids.
+    pub without: &'static [&'static str],
 }
 
 impl Default for Options {
@@ -67,6 +69,7 @@ impl Default for Options {
             ring_bytes: RING_REST_BYTES,
             names: true,
             sockets: false,
+            without: &[],
         }
     }
 }
@@ -176,7 +179,10 @@ pub fn load(options: &Options) -> anyhow::Result<Loaded> {
     // Typed programs name their target by its id in the kernel's own BTF.
     let ids = aya::Btf::from_sys_fs().map_err(|error| error.to_string());
     let mut attachments = Vec::with_capacity(HOOKS.len());
-    for hook in HOOKS {
+    let wanted = HOOKS
+        .iter()
+        .filter(|hook| !options.without.contains(&hook.id));
+    for hook in wanted {
         let forced = options.forced.iter().find(|forced| forced.hook == hook.id);
         let attachment = climb(&mut ebpf, hook, forced.map(|f| f.rung), ids.as_ref());
         if attachment.rung.is_none() && (hook.required || forced.is_some()) {

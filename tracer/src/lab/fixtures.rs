@@ -110,6 +110,7 @@ pub fn signal(
             ancestors: Vec::new(),
             role: None,
             role_words: None,
+            injected: false,
         },
         target: target(to),
         scope: Scope::Process,

@@ -19,7 +19,7 @@ use super::report::Report;
 use super::scenario::Scenario;
 use super::stage::{self, Backstage, Performance, Told};
 use crate::capture::{Session, boottime};
-use crate::kernel::ladder::Forced;
+use crate::kernel::ladder::{Forced, PERMISSION};
 use crate::kernel::load;
 use crate::record::Record;
 use crate::trouble::Trouble;
@@ -93,6 +93,9 @@ pub fn load_options(forced: &[Forced], scenarios: &[&Scenario]) -> load::Options
     load::Options {
         forced: forced.to_vec(),
         signal_set: !NOISE | also,
+        // The lessons are about what becomes of signals; what is refused is none, and
+        // most kernels could not show it.
+        without: &[PERMISSION],
         ..load::Options::default()
     }
 }

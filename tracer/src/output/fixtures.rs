@@ -87,6 +87,7 @@ pub fn sender(kind: Kind, process: Process) -> Sender {
         ancestors: Vec::new(),
         role: None,
         role_words: None,
+        injected: false,
     }
 }
 

@@ -88,6 +88,8 @@ pub enum TraceResult {
     AlreadyPending,
     OverflowFail,
     LoseInfo,
+    /// There was no signal, and so no tracepoint: the sender may not signal the target.
+    Refused,
     /// A value that this version does not know.
     Unknown,
 }

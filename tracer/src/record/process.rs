@@ -71,6 +71,10 @@ pub struct Sender {
     /// Its ancestors, the parent first, where they were recorded.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ancestors: Vec<Ancestor>,
+    /// Its parent is outside of its PID namespace, and it is not the init there: it
+    /// was brought in from outside (docker exec, nsenter). Left out where not so.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub injected: bool,
     /// What it is to the target's container: `runtime`, `own_init`, `exec`,
     /// `shell_inside`, and others. Left out where the target is in none. By names
     /// that processes give themselves: for reading, not for deciding.

@@ -142,6 +142,7 @@ impl Lines {
             kind: at.id(r#","sender":{"kind":"#)?,
             process: self.process(at, ",")?,
             ancestors: at.maybe_there(r#","ancestors":"#)?.unwrap_or_default(),
+            injected: at.literal(r#","injected":true"#).is_some(),
             role: at
                 .maybe_text(r#","role":"#)?
                 .map(|role| role.to_owned().into()),

@@ -31,7 +31,7 @@ pub const GUEST: &[Ladder] = &[
     },
     Ladder {
         id: "kprobe",
-        attach: raw!("kprobe"),
+        attach: concat!(raw!("kprobe"), ",permission=kprobe"),
     },
     Ladder {
         id: "inferred",

@@ -152,6 +152,7 @@ pub fn sent(ts: u64, sig: u32, from: Who, to: Who) -> SignalFull {
         sender_pid: from.levels(),
         reaper: to.reaper(),
         // A sender that the target's namespace does not contain is 0 there.
+        parent_nr: 1,
         sender_nr: if to.nr == 0 { from.tgid } else { from.nr },
         ..SignalFull::default()
     }

@@ -235,6 +235,45 @@ fn a_second_one_does_not_begin_the_wait_anew() {
 }
 
 #[test]
+fn who_was_brought_in_from_outside_has_a_parent_there() {
+    let mut teller = Teller::new();
+    let mut sent_by = |from, parent_nr| {
+        let mut fact = sent(5, SIGTERM, from, WORKER);
+        fact.parent_nr = parent_nr;
+        teller.signal(fact).sender
+    };
+    let injected = sent_by(HELPER, 0);
+    assert!(injected.injected);
+    assert_eq!(injected.role.as_deref(), Some("exec"));
+    assert!(!sent_by(HELPER, 1).injected);
+    assert!(!sent_by(HELPER, u32::MAX).injected, "unknown");
+    assert!(
+        !sent_by(INIT, 0).injected,
+        "an init's parent is always outside"
+    );
+    assert!(!sent_by(SHELL, 0).injected, "the host has no outside");
+}
+
+#[test]
+fn a_refused_signal_names_both_ends_and_forces_nothing() {
+    let mut teller = Teller::new();
+    let mut fact = sent(5, SIGTERM, SHELL, WORKER);
+    fact.core.handler = handler::FUNCTION;
+    fact.core.result = tracer_common::facts::result::REFUSED | 13;
+    let record = teller.signal(fact);
+    assert_eq!(
+        (record.outcome, record.reason),
+        (Outcome::Failed, Reason::PermissionDenied)
+    );
+    assert_eq!(record.result, TraceResult::Refused);
+    assert_eq!(record.rule, "check_kill_permission/EACCES");
+    assert!(!record.forced);
+    assert_eq!(record.sender.process.pid, Some(SHELL.tgid));
+    assert_eq!(record.target.process.pid, Some(WORKER.tgid));
+    assert_eq!(teller.deliver(taken(9, SIGTERM, WORKER)).latency_ns, None);
+}
+
+#[test]
 fn a_signal_that_failed_has_not_reached_anybody() {
     let mut teller = Teller::new();
     let mut fact = sent(5, 34, SHELL, WORKER);

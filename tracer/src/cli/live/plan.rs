@@ -5,6 +5,7 @@ use std::{os::unix::fs::MetadataExt as _, path::PathBuf, time::Duration};
 use anyhow::Context as _;
 
 use tracer_common::{
+    facts::result::REFUSED_BIT,
     globals::{WANT_SENDER, WANT_TARGET, gate},
     signals::{SIGCHLD, SIGURG, SIGWINCH, mask},
 };
@@ -95,6 +96,7 @@ impl Plan {
                 ring_bytes: trace.buffer.next_power_of_two() << 20,
                 names: !trace.no_names,
                 sockets: trace.asking.may(),
+                without: &[],
             },
             named: Named {
                 targets: if is_named {
@@ -167,7 +169,7 @@ fn results_of(outcomes: &[Outcome]) -> u32 {
     let of = |outcome: &Outcome| match outcome {
         Outcome::Queued | Outcome::Fatal => QUEUED,
         Outcome::Coalesced => 1 << 2,
-        Outcome::Failed => 1 << 3,
+        Outcome::Failed => 1 << 3 | 1 << REFUSED_BIT,
         // To 6.0 a dying target's signals are queued and count as dropped; and a
         // delivery wants to know when its signal was sent.
         Outcome::Dropped | Outcome::Handled | Outcome::Stopped | Outcome::Ignored => ALL,
@@ -339,7 +341,7 @@ mod tests {
             plan(&["--outcome", "queued,coalesced"]).load.result_set,
             0b1_0101
         );
-        assert_eq!(plan(&["--outcome", "failed"]).load.result_set, 0b1000);
+        assert_eq!(plan(&["--outcome", "failed"]).load.result_set, 0b10_1000);
         assert_eq!(plan(&["--outcome", "dropped"]).load.result_set, u32::MAX);
         assert_eq!(plan(&[]).load.result_set, u32::MAX);
     }

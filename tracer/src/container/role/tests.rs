@@ -112,6 +112,13 @@ fn inside_of_the_same_container() {
         said(&inside("worker", init, false)),
         "worker, in the same container"
     );
+    // By nsenter, or by a program whose name says nothing.
+    let nsenter: &[(u32, &str)] = &[(70, "nsenter"), (60, "bash")];
+    let injected = Case {
+        is_injected: true,
+        ..inside("bash", nsenter, false)
+    };
+    assert_eq!(said(&injected), "bash, run in the container from outside");
     // A container cannot blame a runtime.
     assert_eq!(role(&inside("runc", init, false)), Role::Inside);
     assert_eq!(role(&inside("dockerd", init, false)), Role::Inside);
@@ -244,6 +251,7 @@ fn of_a_record() {
         }],
         role: None,
         role_words: None,
+        injected: false,
     };
     let said = |sender: &Sender| of_record(sender, &target.process).map(|(_, words)| words);
     assert_eq!(said(&sender).as_deref(), Some("docker (runc)"));

@@ -49,6 +49,31 @@ fn default_actions() {
 }
 
 #[test]
+fn a_sender_without_permission() {
+    // Whatever the target would have done with it.
+    for target in [
+        to_process(15),
+        to_process(15).handler(Handler::Function),
+        to_process(15).handler(Handler::Ignore),
+        to_init(15),
+        to_init(9).blocked(),
+    ] {
+        target.result(TraceResult::Refused(1)).is(
+            "A4",
+            Failed,
+            Reason::PermissionDenied,
+            "check_kill_permission/EPERM",
+        );
+        target.result(TraceResult::Refused(13)).is(
+            "A4",
+            Failed,
+            Reason::PermissionDenied,
+            "check_kill_permission/EACCES",
+        );
+    }
+}
+
+#[test]
 fn a_full_queue() {
     let rt = to_process(40).handler(Handler::Function);
     rt.code(si::QUEUE).result(TraceResult::OverflowFail).is(

@@ -98,6 +98,18 @@ fn cases() -> Vec<(&'static str, Case)> {
                 .handler(function)
                 .result(TraceResult::LoseInfo),
         ),
+        (
+            "denied by users",
+            to_init(15).result(TraceResult::Refused(1)),
+        ),
+        (
+            "denied by a module",
+            to_process(9).result(TraceResult::Refused(13)),
+        ),
+        (
+            "denied for another reason",
+            to_process(9).result(TraceResult::Refused(95)),
+        ),
         ("handler", to_process(15).handler(function)),
         ("handler of init", to_init(15).handler(function)),
         ("blocked", to_process(15).blocked()),

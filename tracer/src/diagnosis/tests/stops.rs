@@ -39,6 +39,58 @@ fn dropped_by_an_import() {
     assert!(super::ids(heard).is_empty());
 }
 
+const DENIED: (Outcome, Reason) = (Outcome::Failed, Reason::PermissionDenied);
+
+#[test]
+fn sender_denied() {
+    // The security module's profile lets the runtime's SIGKILL pass, ten seconds later.
+    let barred = |tape: Tape| {
+        tape.signal_with(15, From::Runtime, 1, DENIED, |stop| {
+            stop.rule = "check_kill_permission/EACCES".into();
+        })
+    };
+    let stop = killed(
+        barred(Tape::new("app").named(2, "server")),
+        &[(2, true, false)],
+    );
+    assert_eq!(ids(stop.clone()), ["SENDER_DENIED", "GRACE_EXPIRED_KILL"]);
+    insta::assert_snapshot!("sender_denied", paragraph(&stop));
+    let episode = episodes(&stop).pop().expect("one");
+    assert_eq!(
+        episode.grace_ns.map(|grace| grace / 1_000_000_000),
+        Some(10)
+    );
+    // Neither passes: it runs on.
+    let alive = barred(Tape::new("app"))
+        .at(70_000)
+        .signal(9, From::Runtime, 1, DENIED);
+    assert_eq!(ids(alive.clone()), ["SENDER_DENIED"]);
+    insta::assert_snapshot!("sender_denied_alive", paragraph(&alive));
+}
+
+#[test]
+fn who_may_not_stop_it_is_no_matter_where_another_may() {
+    let tried = || Tape::new("app").signal(15, From::Host, 1, DENIED);
+    let stopped = tried()
+        .at(90_000)
+        .handled(15, From::Runtime, 1)
+        .exits(1, 0)
+        .zaps(&[])
+        .zapped();
+    let episode = episodes(&stopped).pop().expect("one");
+    assert!(episode.diagnoses.is_empty(), "{episode:?}");
+    assert!(!episode.ungraceful);
+    // The time that goes by in between is nobody's grace.
+    let (began, ended) = (episode.began.mono_ns, episode.ended.expect("over").mono_ns);
+    assert!(ended - began < 1_000_000_000, "{episode:?}");
+    // A refused reload asks for no end.
+    let reload = Tape::new("app").signal(1, From::Host, 1, DENIED);
+    assert!(episodes(&reload).is_empty());
+    // Somebody else's attempt explains nothing about the runtime's.
+    let no_handler = killed(tried().at(60_500).dropped(15, From::Runtime), &[]);
+    assert_eq!(ids(no_handler), ["PID1_NO_HANDLER", "GRACE_EXPIRED_KILL"]);
+}
+
 #[test]
 fn ten_second_stop() {
     let ids = ids(ten_seconds("bash", &[(2, true, false)]));

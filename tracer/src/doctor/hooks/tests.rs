@@ -266,8 +266,27 @@ fn types_tell_which_rungs_an_old_kernel_lacks() {
         "signal_generate=tp_btf- signal_generate=tp_btf_scalar_info- signal_generate=raw_tp+ \
          signal_deliver=tp_btf- signal_deliver=tp_btf_scalar_info- signal_deliver=raw_tp+ \
          sched_process_exit=tp_btf+ sched_process_exit=raw_tp+ \
-         zap=fentry? zap=kprobe? zap=inferred- zap=inferred_raw+ oom=tp_btf+ oom=raw_tp+ cgroup=raw_tp+"
+         zap=fentry? zap=kprobe? zap=inferred- zap=inferred_raw+ oom=tp_btf+ oom=raw_tp+ cgroup=raw_tp+ \
+         permission=fexit- permission=kprobe?"
     );
+}
+
+#[test]
+fn a_function_with_other_arguments_is_not_read() {
+    // Here every function has one.
+    let btf = kernel(&[HELPER], &[], &["check_kill_permission"]);
+    let rungs = expected(&btf);
+    assert!(rungs.contains("permission=fexit-"), "{rungs}");
+    let predicted = types::predict(&btf);
+    let check = types::hook(&btf, predicted.last().expect("the hook"));
+    assert!(
+        check
+            .detail
+            .contains("has 1 parameters, but sigwhy knows 3"),
+        "{}",
+        check.detail
+    );
+    assert_eq!(check.status, Status::Warn);
 }
 
 #[test]

@@ -22,7 +22,10 @@ pub(super) struct Prototype {
 
 const SIGINFO: &str = "struct kernel_siginfo *";
 const TASK: &str = "struct task_struct *";
-const FUNCTION: &str = "zap_pid_ns_processes";
+
+/// The functions whose arguments the programs read, and how many they have, which is
+/// the same from 5.10 to 7.2.
+const FUNCTIONS: [(&str, usize); 1] = [("check_kill_permission", 3)];
 
 /// Known from 5.10 to 7.2.
 pub(super) const PROTOTYPES: [Prototype; 8] = [
@@ -189,8 +192,8 @@ fn program_holds(btf: &Btf, program: &Program) -> Holds {
             .and(|| typed(btf, "BPF_TRACE_RAW_TP"))
             .and(|| typed_current(btf, program))
             .and(|| typed_info(btf, program)),
-        Attach::Fentry(_) => typed(btf, "BPF_TRACE_FENTRY").and(|| function(btf)),
-        Attach::Fexit(_) => typed(btf, "BPF_TRACE_FEXIT").and(|| function(btf)),
+        Attach::Fentry(name) => typed(btf, "BPF_TRACE_FENTRY").and(|| function(btf, name)),
+        Attach::Fexit(name) => typed(btf, "BPF_TRACE_FEXIT").and(|| function(btf, name)),
         Attach::Kprobe(_) | Attach::Kretprobe(_) => kprobe(btf),
     }
 }
@@ -228,10 +231,14 @@ fn typed_info(btf: &Btf, program: &Program) -> Holds {
     Holds::Yes
 }
 
-fn function(btf: &Btf) -> Holds {
-    match btf.function_params(FUNCTION) {
-        None => Holds::No(format!("no function {FUNCTION} in these types")),
-        Some(_) => Holds::Unknown(
+fn function(btf: &Btf, name: &str) -> Holds {
+    let known = FUNCTIONS.iter().find(|(known, _)| *known == name);
+    match (btf.function_params(name), known) {
+        (None, _) => Holds::No(format!("no function {name} in these types")),
+        (Some(found), Some((_, wanted))) if found != *wanted => Holds::No(format!(
+            "{name} has {found} parameters, but sigwhy knows {wanted}"
+        )),
+        (Some(_), _) => Holds::Unknown(
             "whether functions can be traced (CONFIG_FUNCTION_TRACER) is not in the types",
         ),
     }

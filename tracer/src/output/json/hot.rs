@@ -39,6 +39,9 @@ impl Hot {
         out.extend_from_slice(br#"","#);
         self.process(out, &r.sender.process)?;
         ancestors(out, &r.sender)?;
+        if r.sender.injected {
+            out.extend_from_slice(br#","injected":true"#);
+        }
         if let Some(role) = &r.sender.role {
             text(out, r#","role":"#, role)?;
         }
