@@ -193,9 +193,10 @@ fn full<R: Read, I: Read>(args: &Args, seen: &Seen<R>, account: Account, ring: R
             seen.target_pid.level(),
         );
         (*record).pdeath_signal = seen.target.pdeath_signal();
-        (*record).parent_nr = seen.sender.parent_nr(seen.sender_pid);
         (*record)._pad = 0;
         seen.sender.ancestors(&raw mut (*record).ancestors);
+        // Last: what comes after its branches is verified once for each.
+        (*record).parent_nr = seen.sender.parent_nr(seen.sender_pid);
         (*record).target_cgroups
     };
     if seen.extra_bits == 0 && !filter::wants_cgroups(cgroups.v2, cgroups.v1) {
