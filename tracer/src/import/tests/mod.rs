@@ -9,7 +9,9 @@ use crate::{
 };
 
 mod ends;
+mod lives;
 mod texts;
+mod zaps;
 
 /// The same run, three times.
 const STOPS: [(Format, &str); 4] = [
