@@ -189,6 +189,33 @@ fn a_fault_of_pid_1_is_a_crash() {
     }
 }
 
+/// abort(3) of an init: what it sends to itself is dropped, and libc faults then.
+#[test]
+fn an_abort_and_a_forbidden_call_are_told_from_other_faults() {
+    let own = |us, sig, code, res| {
+        let event = format!(
+            "signal:signal_generate: sig={sig} errno=0 code={code} comm=app pid=8 grp=0 res={res}"
+        );
+        line("app", 8, us, &event)
+    };
+    let end = [
+        line("app", 8, 300, EXIT),
+        zap(400),
+        line("app", 8, 900, &chld(3)),
+    ]
+    .concat();
+    let ids = |text: String| {
+        let told = episodes(&perf(text + &end));
+        let ids: Vec<_> = told[0].diagnoses.iter().map(|d| d.id.clone()).collect();
+        ids
+    };
+    let abort = own(100, 6, -6, 1) + &own(110, 11, 128, 0);
+    let abort = abort + &line("app", 8, 120, &delivered(11, 128));
+    assert_eq!(ids(abort), ["PID1_ABORT_AS_SEGV"]);
+    let seccomp = own(100, 31, 1, 0) + &line("app", 8, 120, &delivered(31, 1));
+    assert_eq!(ids(seccomp), ["SECCOMP_KILL"]);
+}
+
 #[test]
 fn what_an_init_takes_without_a_handler_is_dropped_but_for_faults_and_sigstop() {
     let text = [
