@@ -2,6 +2,10 @@
 
 use crate::record::{Comm, Timestamp};
 
+/// The number of no process: of the idle task, which an interrupt may hit, and of a
+/// thread that the tracer had no number for.
+pub const NOBODY: u32 = 0;
+
 /// An event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {

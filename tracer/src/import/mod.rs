@@ -2,7 +2,8 @@
 //! `perf script`, of ftrace and of a bpftrace script (docs/import.md has it), made
 //! into records.
 //!
-//! `text` and `bpftrace` read lines, `infer` makes records of what they say.
+//! `text` and `bpftrace` read lines, `infer` makes records of what they say: `lives` and
+//! `zaps` have looked ahead for it, `verdict` judges one signal, `tell` writes it down.
 //! These tracers note the kernel's result and hardly any of what it looked at, so
 //! a record made here says less, and never more than the text does: see
 //! [`Format::limits`].
@@ -24,9 +25,13 @@ use crate::trouble::Trouble;
 mod bpftrace;
 mod event;
 mod infer;
+mod lives;
+mod tell;
 #[cfg(test)]
 mod tests;
 mod text;
+mod verdict;
+mod zaps;
 
 use event::{Event, Line, What};
 

@@ -2,15 +2,20 @@
 //! after columns of their own.
 //!
 //! Names are chosen by processes and printed as they are. They are at most 15 bytes,
-//! so none can hold the name of an event: what is before that is read from its end,
-//! and what comes after from both ends.
+//! which is enough for `signal_deliver:` and for none of the other events, but not for
+//! a time before it too. So the event's name is the first that comes after a time:
+//! what is before that is read from its end, and what comes after from both ends.
 
 use memchr::memmem;
 
-use super::event::{Event, Line, What, comm, number, signal};
+use super::event::{Event, Line, NOBODY, What, comm, number, signal};
 
 /// Nanoseconds in a second.
 const SECOND: u64 = 1_000_000_000;
+
+/// The longest time: as many digits as a u64 has, a point and nine more, and what is
+/// before them.
+const TIME: usize = 32;
 
 const EVENTS: [&[u8]; 4] = [
     b"signal_generate:",
@@ -22,30 +27,20 @@ const EVENTS: [&[u8]; 4] = [
 /// Reads a line, without its line feed.
 pub fn line(line: &[u8]) -> Line {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
-    let found = EVENTS
-        .iter()
-        .enumerate()
-        .find_map(|(which, name)| Some((which, memmem::find(line, name)?, name.len())));
-    let Some((which, at, len)) = found else {
-        return lost(line).map_or(Line::Other, Line::Lost);
+    let header = match header(line) {
+        Ok(Some(header)) => header,
+        Ok(None) => return lost(line).map_or(Line::Other, Line::Lost),
+        Err(line) => return line,
     };
-    let left = &line[..at];
-    let left = left
-        .strip_suffix(b"signal:")
-        .or_else(|| left.strip_suffix(b"sched:"))
-        .unwrap_or(left);
-    let Some((ns, columns)) = time(left) else {
-        // A comment, or a command line that names the event.
-        return if line.starts_with(b"#") {
-            Line::Other
-        } else {
-            Line::Bad
-        };
-    };
+    let Header {
+        which,
+        ns,
+        columns,
+        fields,
+    } = header;
     let Some(who) = who(columns) else {
         return Line::Bad;
     };
-    let fields = line[at + len..].trim_ascii_start();
     let what = match which {
         0 => generate(fields),
         1 => deliver(fields),
@@ -64,10 +59,58 @@ pub fn line(line: &[u8]) -> Line {
     }
 }
 
+/// What is before an event's fields.
+struct Header<'a> {
+    /// Which of [`EVENTS`].
+    which: usize,
+    ns: u64,
+    columns: &'a [u8],
+    fields: &'a [u8],
+}
+
+/// The first name of an event that has a time before it. None where no name of one
+/// stands in such a place; an error where its time cannot be read.
+fn header(line: &[u8]) -> Result<Option<Header<'_>>, Line> {
+    let mut is_changed = false;
+    // Each name of an event ends with the only colon in it.
+    for colon in memchr::memchr_iter(b':', line) {
+        let (until, fields) = line.split_at(colon + 1);
+        let left = EVENTS
+            .iter()
+            .enumerate()
+            .find_map(|(which, name)| Some((which, until.strip_suffix(*name)?)));
+        let Some((which, left)) = left else {
+            continue;
+        };
+        let left = left
+            .strip_suffix(b"signal:")
+            .or_else(|| left.strip_suffix(b"sched:"))
+            .unwrap_or(left);
+        let fields = fields.trim_ascii_start();
+        if let Some((ns, columns)) = time(left) {
+            return Ok(Some(Header {
+                which,
+                ns,
+                columns,
+                fields,
+            }));
+        }
+        // Elsewhere it is a process's name, or a command line that names the event.
+        let is_event = left.trim_ascii_end().ends_with(b":")
+            || fields.starts_with(b"sig=")
+            || fields.starts_with(b"comm=");
+        is_changed |= is_event && !line.starts_with(b"#");
+    }
+    if is_changed { Err(Line::Bad) } else { Ok(None) }
+}
+
 /// `12.345678:` at the end of it; the columns before.
 fn time(left: &[u8]) -> Option<(u64, &[u8])> {
     let left = left.trim_ascii_end().strip_suffix(b":")?;
-    let begin = left.iter().rposition(u8::is_ascii_whitespace)? + 1;
+    // A line may name events all over: none of them is looked for further than a time
+    // is long.
+    let near = left.len().saturating_sub(TIME);
+    let begin = near + left[near..].iter().rposition(u8::is_ascii_whitespace)? + 1;
     let (columns, time) = left.split_at(begin);
     let dot = time.iter().position(|b| *b == b'.')?;
     let (seconds, fraction) = (&time[..dot], &time[dot + 1..]);
@@ -89,6 +132,9 @@ struct Who {
 
 /// `comm tid [000]`, `comm pid/tid [000]` (perf); `comm-tid [000] d..2.`,
 /// `comm-tid (tgid) [000] d..2.` (ftrace).
+///
+/// perf has `:-1 -1` and `:-1 pid/-1` for a thread that has given its number back: the
+/// last one of a process whose leader ended before it, as it tells of their end.
 fn who(columns: &[u8]) -> Option<Who> {
     let rest = before_cpu(columns);
     let begin = rest
@@ -106,6 +152,14 @@ fn who(columns: &[u8]) -> Option<Who> {
             comm,
             pid: None,
             tid,
+        });
+    }
+    if name.trim_ascii() == b":-1" && last.ends_with(b"-1") {
+        let pid = last.strip_suffix(b"/-1").and_then(number);
+        return Some(Who {
+            comm: None,
+            pid,
+            tid: pid.unwrap_or(NOBODY),
         });
     }
     let slash = last.iter().position(|b| *b == b'/');
