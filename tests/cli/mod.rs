@@ -20,6 +20,7 @@ mod json;
 mod latency;
 pub mod live;
 pub mod names;
+mod pods;
 mod pressure;
 mod ps;
 mod record;
