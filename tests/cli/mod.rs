@@ -24,6 +24,7 @@ mod pods;
 mod pressure;
 mod ps;
 mod record;
+mod report;
 mod report_page;
 mod run;
 mod rungs;
