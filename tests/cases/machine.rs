@@ -4,6 +4,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::Context as _;
 use libc::{SIGKILL, SIGSTOP, SIGTERM};
@@ -55,22 +56,31 @@ impl Drop for Helper {
     }
 }
 
-/// `kernel.core_pattern`, put back when dropped.
-struct CorePattern(String);
+/// `kernel.core_pattern`, put back when dropped. There is one of it for all tests.
+pub struct CorePattern {
+    before: String,
+    _alone: MutexGuard<'static, ()>,
+}
+
+static CORE_PATTERN: Mutex<()> = Mutex::new(());
 
 impl CorePattern {
     const PATH: &str = "/proc/sys/kernel/core_pattern";
 
-    fn set(pattern: &str) -> anyhow::Result<Self> {
+    pub fn set(pattern: &str) -> anyhow::Result<Self> {
+        let alone = CORE_PATTERN.lock().unwrap_or_else(PoisonError::into_inner);
         let before = fs::read_to_string(Self::PATH).context("reading kernel.core_pattern")?;
         fs::write(Self::PATH, pattern).context("setting kernel.core_pattern")?;
-        Ok(Self(before))
+        Ok(Self {
+            before,
+            _alone: alone,
+        })
     }
 }
 
 impl Drop for CorePattern {
     fn drop(&mut self) {
-        let _ = fs::write(Self::PATH, &self.0);
+        let _ = fs::write(Self::PATH, &self.before);
     }
 }
 

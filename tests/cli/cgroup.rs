@@ -28,6 +28,11 @@ impl OwnCgroup {
         Self::new(&format!("docker-{id}.scope"))
     }
 
+    /// The same as runc has it.
+    pub fn of_runc(id: &str) -> anyhow::Result<Self> {
+        Self::new(&format!("runc-{id}.scope"))
+    }
+
     pub fn path(&self) -> &Path {
         &self.0
     }

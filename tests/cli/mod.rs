@@ -6,23 +6,25 @@
 //! the filter that it has set.
 
 mod audit;
-mod cgroup;
+pub mod cgroup;
 mod doctor;
 mod endings;
 mod errors;
 mod explain;
 mod filters;
 mod flight;
-mod fuse;
+pub mod fuse;
 mod import;
 mod instructions;
 mod json;
 mod latency;
 pub mod live;
-mod names;
+pub mod names;
+mod pods;
 mod pressure;
 mod ps;
 mod record;
+mod report;
 mod report_page;
 mod run;
 mod rungs;

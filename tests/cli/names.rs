@@ -12,7 +12,7 @@ use anyhow::Context as _;
 use libc::{SIGKILL, SIGTERM, SIGUSR1, SIGUSR2};
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
-use serde_json::Value;
+use serde_json::{Value, json};
 use sigwhy::lab::arena::{Arena, Disposition, Order, Specimen};
 
 use super::cgroup::{OwnCgroup, new_id};
@@ -42,7 +42,7 @@ impl Made {
         Self::within(tag, id, cgroup)
     }
 
-    fn within(tag: &str, id: String, cgroup: OwnCgroup) -> anyhow::Result<Self> {
+    pub fn within(tag: &str, id: String, cgroup: OwnCgroup) -> anyhow::Result<Self> {
         let arena = arena()?;
         let host = arena.spawn_host(&format!("{tag}-host"))?;
         let init = host.spawn_init(&format!("{tag}-init"))?;
@@ -308,29 +308,50 @@ fn without_names_containers_are_their_namespaces() -> Outcome {
     Ok(())
 }
 
-/// What runc writes about a container, made into files of which none is one:
-/// whoever opens a FIFO waits for its writer for ever.
-struct Hung {
+/// What runc has written about a container, for as long as this lives.
+pub struct OfRunc {
     directory: PathBuf,
     /// Runc was never used here.
     is_first: bool,
 }
 
-impl Hung {
+impl OfRunc {
     const RUNC: &str = "/run/runc";
 
-    fn of(id: &str) -> anyhow::Result<Self> {
-        let hung = Self {
+    fn new(id: &str) -> anyhow::Result<Self> {
+        let of_runc = Self {
             directory: Path::new(Self::RUNC).join(id),
             is_first: !Path::new(Self::RUNC).exists(),
         };
-        fs::create_dir_all(&hung.directory)?;
-        mkfifo(&hung.directory.join("state.json"), Mode::S_IRWXU)?;
-        Ok(hung)
+        fs::create_dir_all(&of_runc.directory)?;
+        Ok(of_runc)
+    }
+
+    fn state(&self) -> PathBuf {
+        self.directory.join("state.json")
+    }
+
+    /// Its main process, and labels as a CRI gives them: `KEY=VALUE`.
+    pub fn told(id: &str, main: &Specimen, labels: &[String]) -> anyhow::Result<Self> {
+        let of_runc = Self::new(id)?;
+        let state = json!({
+            "id": id,
+            "init_process_pid": main.pid(),
+            "config": {"labels": labels},
+        });
+        fs::write(of_runc.state(), state.to_string())?;
+        Ok(of_runc)
+    }
+
+    /// Files of which none is one: whoever opens a FIFO waits for its writer for ever.
+    fn hung(id: &str) -> anyhow::Result<Self> {
+        let of_runc = Self::new(id)?;
+        mkfifo(&of_runc.state(), Mode::S_IRWXU)?;
+        Ok(of_runc)
     }
 }
 
-impl Drop for Hung {
+impl Drop for OfRunc {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.directory);
         if self.is_first {
@@ -342,8 +363,8 @@ impl Drop for Hung {
 #[test]
 fn a_file_that_never_answers_delays_nothing() -> Outcome {
     let id = new_id();
-    let _hung = Hung::of(&id)?;
-    let cgroup = OwnCgroup::new(&format!("runc-{id}.scope"))?;
+    let _hung = OfRunc::hung(&id)?;
+    let cgroup = OwnCgroup::of_runc(&id)?;
     let made = Made::within("nm-hung", id, cgroup)?;
     let live = Live::json(["--signal", "USR2"])?;
     let mut worst = Duration::ZERO;

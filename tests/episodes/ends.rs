@@ -5,7 +5,8 @@ use sigwhy::lab::arena::{Group, Place};
 use super::*;
 use crate::arena::arena;
 use crate::cases::cgroup::Cgroup;
-use crate::harness::slow;
+use crate::cases::machine::{CorePattern, Helper};
+use crate::harness::skip::{own_machine, skip};
 
 /// What a cgroup that is to run out of memory has, in MiB.
 const MEMORY: usize = 32;
@@ -84,6 +85,33 @@ fn a_fault_of_pid1() -> Outcome {
         stage.is_reaped()
     })?;
     found(&episode, &["INIT_CRASHED"]);
+    assert_eq!(episode["exit_code"], 139);
+    Ok(())
+}
+
+#[test]
+fn a_slow_core_dump() -> Outcome {
+    if !own_machine() {
+        skip("no kernel.core_pattern that may be set: not a machine of the tests' own");
+        return Ok(());
+    }
+    // Cores of others that fault meanwhile are not kept waiting.
+    let reader = Helper::new("/tmp/sigwhy-episode", "[ \"$1\" = dumper ] || exit 0")?;
+    let _pattern = CorePattern::set("|/tmp/sigwhy-episode %e")?;
+    let episode = told("dumper", |stage| {
+        stage.init.post(Order::Fault)?;
+        let path = format!("/proc/{}/status", stage.init.pid());
+        until("it writes its core", || {
+            std::fs::read_to_string(&path).is_ok_and(|text| text.contains("CoreDumping:\t1"))
+        })?;
+        stage.stop(SIGTERM)?;
+        reader.let_go()?;
+        stage.is_reaped()
+    })?;
+    found(&episode, &["INIT_CRASHED", "CORE_DUMP_SLOW"]);
+    let summary = episode["diagnoses"][1]["summary"].as_str();
+    let words = "did not hear SIGTERM: it was writing a core dump";
+    assert!(summary.is_some_and(|text| text.contains(words)));
     assert_eq!(episode["exit_code"], 139);
     Ok(())
 }

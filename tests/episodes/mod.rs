@@ -4,7 +4,7 @@
 //! The arena plays the container; a specimen of the host that is called `runc`
 //! plays its runtime, with a grace of a tenth of a second.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 use libc::{SIGKILL, SIGTERM};
@@ -13,9 +13,11 @@ use sigwhy::lab::arena::{Arena, Disposition, Order, Specimen};
 
 use crate::arena::arena;
 use crate::cli::live::Live;
+use crate::harness::slow;
 
 mod denied;
 mod ends;
+mod shared;
 mod stops;
 mod waits;
 
@@ -124,6 +126,16 @@ fn found(episode: &Value, ids: &[&str]) {
             "{diagnosis}"
         );
     }
+}
+
+/// Waits for what takes its time.
+fn until(what: &str, holds: impl Fn() -> bool) -> Outcome {
+    let end = Instant::now() + slow(SOON);
+    while !holds() {
+        ensure!(Instant::now() < end, "waited in vain: {what}");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    Ok(())
 }
 
 const GRACE_OVER: &str = "GRACE_EXPIRED_KILL";

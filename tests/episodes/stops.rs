@@ -166,6 +166,45 @@ fn a_shell_with_a_trap() -> Outcome {
 }
 
 #[test]
+fn a_package_manager_that_keeps_the_signal() -> Outcome {
+    // It ends by itself, and its child with it.
+    let episode = told("npm run start", |stage| {
+        stage.init.dispose(SIGTERM, Disposition::Handler)?;
+        stage.stop(SIGTERM)?;
+        stage.init.fate(SOON)?;
+        stage.exits()
+    })?;
+    found(&episode, &["PM_SWALLOWS"]);
+    assert_eq!(episode["killed_by_zap"][0]["comm"], "server");
+    // Or it waits for its child, which knows nothing.
+    let episode = told("npm", |stage| {
+        stage.init.dispose(SIGTERM, Disposition::Handler)?;
+        stage.stop_and_kill()
+    })?;
+    found(&episode, &["PM_SWALLOWS", GRACE_OVER]);
+    Ok(())
+}
+
+#[test]
+fn a_pipe_that_nobody_reads() -> Outcome {
+    let episode = told("app", |stage| {
+        stage.server.clone().discard();
+        stage.init.dispose(SIGTERM, Disposition::Handler)?;
+        for _ in 0..3 {
+            let errno = stage.init.errno_of(Order::BrokenPipe)?;
+            ensure!(errno == libc::EPIPE, "errno {errno}");
+        }
+        stage.stop(SIGTERM)?;
+        stage.init.fate(SOON)?;
+        stage.exits()
+    })?;
+    found(&episode, &["SIGPIPE_SWALLOWED"]);
+    let summary = episode["diagnoses"][0]["summary"].as_str();
+    ensure!(summary.is_some_and(|text| text.contains(" 3 times")));
+    Ok(())
+}
+
+#[test]
 fn who_lives_on_is_told_in_a_while() -> Outcome {
     let stage = Stage::new("app")?;
     let inode = stage.init.pid_ns()?.to_string();

@@ -1,12 +1,11 @@
 //! Ends that do not come, and inits that cannot hear.
 
-use std::time::Instant;
-
 use libc::SIGSTOP;
 use sigwhy::lab::arena::TracePolicy;
 
 use super::*;
 use crate::cases::cgroup::Cgroup;
+use crate::cli::fuse::{FLUSH, Fuse, LOOKUP, OPEN};
 
 #[test]
 fn a_traced_init() -> Outcome {
@@ -107,15 +106,56 @@ fn stuck_by_a_tracer() -> Outcome {
     Ok(())
 }
 
+#[test]
+fn stuck_in_a_file_system_that_does_not_answer() -> Outcome {
+    let Some(fuse) = Fuse::mount("episode-member")? else {
+        return Ok(());
+    };
+    let episode = stuck(
+        "app",
+        |stage| {
+            let (path, text) = (fuse.file(), "x".to_owned());
+            stage.server.post(Order::Write { path, text })?;
+            fuse.serve_until(LOOKUP)?;
+            stage.stop(SIGKILL)
+        },
+        |stage| {
+            fuse.abort();
+            stage.is_reaped()
+        },
+    )?;
+    found(&episode, &["ZAP_WAIT_DSTATE", "KILL_WITHOUT_STOP"]);
+    Ok(())
+}
+
+#[test]
+fn stuck_before_the_namespace_begins_to_end() -> Outcome {
+    let Some(fuse) = Fuse::mount("episode-init")? else {
+        return Ok(());
+    };
+    let episode = stuck(
+        "app",
+        |stage| {
+            stage.init.post(Order::PtyOpen { path: fuse.file() })?;
+            fuse.serve_one(OPEN)?;
+            // It has the file once it answers again.
+            stage.init.report()?;
+            stage.stop(SIGKILL)?;
+            fuse.serve_until(FLUSH)
+        },
+        |stage| {
+            fuse.abort();
+            stage.is_reaped()
+        },
+    )?;
+    found(&episode, &["EXIT_BEFORE_ZAP_HANG", "KILL_WITHOUT_STOP"]);
+    Ok(())
+}
+
 /// Freezes by writing, and returns once all members are.
 fn freeze(group: &Cgroup, write: (&str, &str), shown: (&str, &str)) -> Outcome {
     group.write(write.0, write.1)?;
-    let end = Instant::now() + SOON;
-    while !group.read(shown.0).contains(shown.1) {
-        ensure!(Instant::now() < end, "it does not freeze");
-        std::thread::sleep(Duration::from_millis(1));
-    }
-    Ok(())
+    until("all are frozen", || group.read(shown.0).contains(shown.1))
 }
 
 const V1: (&str, &str) = ("freezer.state", "FROZEN");

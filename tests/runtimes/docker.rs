@@ -8,6 +8,7 @@ use super::engine::{Container, docker, done, image, said as output, unique};
 use super::identity::{Identity, filter, hold};
 use super::live::Live;
 use super::said::{apart, line, lines, to};
+use super::verdicts::ids;
 use super::{KILL_FORCED, Outcome, TERM_DROPPED, TERM_ENDS};
 
 /// Seconds; the default of ten would only take longer.
@@ -294,6 +295,31 @@ fn a_container_in_the_hosts_namespace_has_no_init() -> Outcome {
     stop(&container)?;
     let records = live.records()?;
     assert_eq!(lines(&container, &records), [TERM_ENDS]);
+    Ok(())
+}
+
+/// What is wrong with the stop of one that has a child, and no PID namespace of its
+/// own whose end would take that along: runc kills it.
+fn left_over(pid: &str) -> anyhow::Result<Vec<String>> {
+    let container = run("c-init", &[pid, "--env=CHILDREN=1"], &[])?;
+    container.until_it_is("c-init")?;
+    let left = child_of(&container)?;
+    left.until_it_is("c-init")?;
+    let live = Live::json(["--episodes-only"])?;
+    stop(&container)?;
+    let records = live.records()?;
+    assert!(!left.runs());
+    let is_its = |r: &&Value| r["type"] == "episode" && r["init"]["pid"] == container.pid;
+    let episode = records.iter().rfind(is_its);
+    let episode = episode.ok_or_else(|| anyhow::anyhow!("no episode: {records:#?}"))?;
+    hold(&episode["container"], &container);
+    assert_eq!(episode["stop_signal"]["name"], "SIGTERM", "{episode:#}");
+    Ok(ids(episode).into_iter().map(str::to_owned).collect())
+}
+
+#[test]
+fn what_a_container_leaves_in_the_hosts_namespace() -> Outcome {
+    assert_eq!(left_over("--pid=host")?, ["HOST_PIDNS"]);
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::engine::{Container, cri, done, image, said as output, unique};
 use super::identity::{Identity, hold};
-use super::live::Live;
+use super::live::{Live, run, sigwhy};
 use super::said::{apart, lines, to};
 use super::{KILL_FORCED, Outcome, TERM_DROPPED, TERM_ENDS};
 
@@ -23,9 +23,14 @@ pub struct Pod {
 impl Pod {
     /// `pidns`: `container`, or `pod` for shareProcessNamespace.
     pub fn run(tag: &str, pidns: &str, image_of: &str) -> anyhow::Result<Self> {
+        Self::run_in(NAMESPACE, tag, pidns, image_of)
+    }
+
+    /// The same in a namespace of Kubernetes.
+    fn run_in(namespace: &str, tag: &str, pidns: &str, image_of: &str) -> anyhow::Result<Self> {
         let name = unique(tag);
         // A UID is what a kubelet makes up; any word does for cgroups.
-        let id = output(cri()?.args(["run-pod", &name, NAMESPACE, &name, pidns]))?;
+        let id = output(cri()?.args(["run-pod", &name, namespace, &name, pidns]))?;
         let mut remove = cri()?;
         remove.args(["remove-pod", &id]);
         let of_pod = Identity {
@@ -34,7 +39,7 @@ impl Pod {
             // A sandbox has no name of its own.
             name: Some(format!("{name} (pause)")),
             pod: Some(name),
-            pod_namespace: Some(NAMESPACE.into()),
+            pod_namespace: Some(namespace.into()),
             ..Identity::default()
         };
         let pid = output(cri()?.args(["pod-pid", &id]));
@@ -131,5 +136,42 @@ fn in_a_shared_namespace_the_sandbox_is_the_init() -> Outcome {
         lines(&pod.app, &records),
         [format!("{TERM_ENDS}, ancestor")]
     );
+    Ok(())
+}
+
+/// By the name of the pod, and by its namespace of Kubernetes.
+#[test]
+fn one_of_two_pods() -> Outcome {
+    let namespace = unique("space");
+    let wanted = Pod::run_in(&namespace, "wanted", "container", "c-init")?;
+    let other = Pod::run("other", "container", "c-init")?;
+    let name = wanted.app.is.pod.clone().unwrap_or_default();
+    let whole = format!("{namespace}/{name}");
+    let glob = format!("{namespace}/sigwhy-*");
+    for filter in [
+        &["--pod", &name][..],
+        &["--pod", &whole],
+        &["--pod", &glob],
+        &["--namespace", &namespace],
+        &["--namespace", &namespace, "--pod", "*wanted*"],
+    ] {
+        let said = run(sigwhy().args(["ps", "--format", "json"]).args(filter))?;
+        let rows = said.records()?;
+        let is_its = |row: &Value| row["pod"] == *name && row["pod_namespace"] == *namespace;
+        assert!(rows.iter().all(is_its), "{filter:?}: {rows:#?}");
+        let is_app = |row: &Value| row["id"] == *wanted.app.is.id;
+        assert!(rows.iter().any(is_app), "{filter:?}: {rows:#?}");
+
+        let live = Live::json(filter)?;
+        other.exec("kill -TERM 1")?;
+        wanted.exec("kill -TERM 1")?;
+        let records = live.records()?;
+        assert_eq!(
+            lines(&wanted.app, &records),
+            ["SIGTERM dropped unkillable_init (ignored) by bash"],
+            "{filter:?}"
+        );
+        assert!(to(&other.app, &records).is_empty(), "{filter:?}");
+    }
     Ok(())
 }

@@ -154,9 +154,25 @@ impl Pattern {
             || self.is(container.name)
             || container.id.is_some_and(begins)
             || is(container.image)
+            || is(container.image.and_then(familiar))
             || self.names_pod(container)
             || is(container.init.as_deref())
     }
+}
+
+/// What Docker's own users call an image of Docker's registry, which other
+/// runtimes write out: `nginx:1.27` for `docker.io/library/nginx:1.27`,
+/// `bitnami/redis` for `docker.io/bitnami/redis`. `None` if it has no shorter name.
+fn familiar(image: &str) -> Option<&str> {
+    let (host, rest) = image.split_once('/')?;
+    if !matches!(host, "docker.io" | "index.docker.io") {
+        return None;
+    }
+    // Below `library` there is one level, and `library/` alone is no image.
+    let official = rest
+        .strip_prefix("library/")
+        .filter(|name| !name.is_empty() && !name.contains('/'));
+    Some(official.unwrap_or(rest))
 }
 
 /// Shell matching with `*` and `?`, over characters.
@@ -255,6 +271,42 @@ mod tests {
             "db05",
         ] {
             assert!(!called(no).takes(app()), "{no}");
+        }
+    }
+
+    #[test]
+    fn an_image_of_dockers_registry_has_its_short_name_too() {
+        let of = |image| Called {
+            image: Some(image),
+            ..app()
+        };
+        for (image, pattern, yes) in [
+            ("docker.io/library/nginx:1.27", "nginx:1.27", true),
+            ("docker.io/library/nginx:1.27", "ngin?:1.*", true),
+            ("index.docker.io/library/nginx:1.27", "nginx:1.27", true),
+            // As it is written as well, and by parts of neither.
+            (
+                "docker.io/library/nginx:1.27",
+                "docker.io/library/nginx:1.27",
+                true,
+            ),
+            ("docker.io/library/nginx:1.27", "docker.io/*", true),
+            ("docker.io/library/nginx:1.27", "nginx:1.2", false),
+            ("docker.io/library/nginx:1.27", "library/nginx:1.27", false),
+            ("docker.io/library/redis@sha256:00", "redis@sha256:*", true),
+            ("docker.io/bitnami/redis:7", "bitnami/redis:7", true),
+            ("docker.io/bitnami/redis:7", "bitnami/*", true),
+            ("docker.io/bitnami/redis:7", "redis:7", false),
+            ("docker.io/library/a/b", "a/b", false),
+            ("docker.io/library/a/b", "library/a/b", true),
+            // Another registry's is another image.
+            ("quay.io/library/redis:7", "redis:7", false),
+            ("localhost/redis:7", "redis:7", false),
+            ("registry:5000/redis:7", "redis:7", false),
+            ("docker.io/", "library", false),
+            ("docker.io/library/", "", false),
+        ] {
+            assert_eq!(called(pattern).takes(of(image)), yes, "{image} {pattern}");
         }
     }
 

@@ -19,8 +19,8 @@ pub struct Entry {
     pub evidence: &'static str,
     /// What to do about it.
     pub fix: &'static str,
-    /// The tests that prove it: in `diagnosis/tests/`, or on a kernel in
-    /// `tests/episodes/`.
+    /// The tests that prove it: on made-up records in `diagnosis/tests/` and the
+    /// like, and each for real, most on a kernel in `tests/episodes/`.
     pub proof: &'static [&'static str],
 }
 
@@ -132,7 +132,7 @@ catalogue! {
         "PID 1 was writing a core dump, during which it hears nothing but SIGKILL."
         if "a signal to the init dropped by `core_dumping`, or more than 2 s from a fault to its exit with a core"
         fix "Limit cores (RLIMIT_CORE, coredump filters), or mend the handler in kernel.core_pattern that is slow to take them."
-        proof ["slow_core"];
+        proof ["slow_core" "a_slow_core_dump"];
     RlimitCpu "RLIMIT_CPU" by killed::cpu_limit
         "PID 1 used up its CPU time (RLIMIT_CPU)."
         if "a SIGXCPU from the kernel to the init, then a SIGKILL from the kernel"
@@ -232,12 +232,12 @@ catalogue! {
         "PID 1 has no handler for the stop signal: the kernel protects it and drops the signal."
         if "a stop signal dropped by `unkillable_init` (or by `unkillable_init_at_dequeue`, after it was blocked), and no end by it"
         fix "Handle SIGTERM in PID 1, or put an init such as tini before it (docker run --init, shareProcessNamespace in a pod)."
-        proof ["no_handler" "a_stop_without_a_handler"];
+        proof ["no_handler" "a_stop_without_a_handler" "docker_stop_of_what_does_not_listen"];
     StopDropped "STOP_DROPPED" by lost::unexplained
         "(imported) The kernel dropped the stop signal, and what was imported does not say why."
         if "a stop signal dropped by `not_recorded`"
         fix "Look at SigIgn and SigCgt in /proc/PID/status of such a process: the bit of SIGTERM, 0x4000, is in neither where it has no handler, which is why a PID 1 loses it. sigwhy record says why the next time."
-        proof ["dropped_by_an_import"];
+        proof ["dropped_by_an_import" "the_same_stop_in_every_format"];
     SigIgnInherited "SIG_IGN_INHERITED" by lost::ignored
         "Who was to end ignores the signal (SIG_IGN), often inherited: nohup and a shell's & set it, and it survives execve."
         if "a stop signal dropped by `ignored`, for PID 1 or for whom PID 1 passed it on to"
@@ -252,7 +252,7 @@ catalogue! {
         "A package manager or supervisor took the stop signal and did not pass it on."
         if "npm, yarn, pnpm, supervisord or the like took the signal, sent none to the others, and these were killed; or it sent a SIGKILL of its own"
         fix "Start the application itself (node server.js, not npm start); with supervisord set stopasgroup=true and a stopwaitsecs below the grace."
-        proof ["package_manager"];
+        proof ["package_manager" "a_package_manager_that_keeps_the_signal"];
     ShellTrapDeferred "SHELL_TRAP_DEFERRED" by late::trap
         "PID 1 is a shell with a trap, which it runs only when its foreground child has ended."
         if "a stop signal taken by a handler of a shell, no signal from it to others, no exit until the SIGKILL, and another process there"
@@ -297,7 +297,7 @@ catalogue! {
         "The PID namespace cannot end: a process in it has not acted upon its SIGKILL, as one in uninterruptible sleep (state D) does."
         if "no end of the zap for 5 s, and a process that it killed, neither traced nor frozen, has not exited"
         fix "Look at its /proc/PID/stack: mend the storage (NFS, a block device), abort the FUSE connection (/sys/fs/fuse/connections/N/abort)."
-        proof ["stuck_uninterruptible"];
+        proof ["stuck_uninterruptible" "stuck_in_a_file_system_that_does_not_answer" "a_file_system_that_does_not_answer" "an_uninterruptible_sleep"];
     ZapWaitInjected "ZAP_WAIT_INJECTED" by stuck::injected
         "The PID namespace cannot end: a process put into it from outside (docker exec, nsenter) is dead and not reaped by its parent outside."
         if "no end of the zap for 5 s, though every process that it killed has exited, or one was a zombie already"
@@ -312,12 +312,12 @@ catalogue! {
         "PID 1 has begun to exit and hangs before its namespace ends, as when the close of a file on NFS or FUSE hangs."
         if "the init's exit, and no begin of the zap for 5 s"
         fix "Mend the file server, or abort the FUSE connection (/sys/fs/fuse/connections/N/abort); /proc/PID/stack says where it hangs."
-        proof ["stuck_before_zap"];
+        proof ["stuck_before_zap" "stuck_before_the_namespace_begins_to_end" "an_init_that_hangs_on_its_way_out"];
     HostPidns "HOST_PIDNS" by shared::host
         "The container runs in the host's PID namespace (hostPID, --pid=host): its end takes nobody along, and others of it had to be killed one by one."
         if "the exit of the container's main process, in the host's PID namespace, and a SIGKILL of the runtime to others of it later"
         fix "Have the main process end its children; what is left can be killed by cgroup.kill."
-        proof ["host_namespace"];
+        proof ["host_namespace" "a_container_among_the_hosts_processes" "what_a_container_leaves_in_the_hosts_namespace"];
     SharedPidns "SHARED_PIDNS" by shared::pod
         "The container shares a PID namespace (a pod's): its main process is no init, its end takes nobody along, and others of it had to be killed one by one."
         if "the exit of the container's main process, which is no init, and a SIGKILL of the runtime to others of it later"
@@ -327,27 +327,27 @@ catalogue! {
         "PID 1 writes to a closed pipe over and over: SIGPIPE, which would end another process, is dropped for it."
         if "three SIGPIPEs or more to the init dropped by `unkillable_init`"
         fix "Treat EPIPE from write(2) as the end of the reader."
-        proof ["sigpipe"];
+        proof ["sigpipe" "a_pipe_that_nobody_reads"];
     PrestopAteGrace "PRESTOP_ATE_GRACE" by killed::pre_stop
         "The grace of a pod was almost over when the stop signal came: a preStop hook may have used it up, after which 2 s are left."
         if "a pod's container, and about 2 s from the stop signal to the SIGKILL of the runtime"
         fix "Make terminationGracePeriodSeconds longer than the preStop hook and the shutdown together."
-        proof ["pre_stop"];
+        proof ["pre_stop" "a_pre_stop_hook_eats_the_grace_period"];
     GraceExpiredKill "GRACE_EXPIRED_KILL" by killed::grace
         "The grace was over before the container had ended."
         if "a stop signal, and a SIGKILL from outside later"
         fix "Remove the cause, where one is named; else make the grace longer."
-        proof ["ten_second_stop" "a_stop_without_a_handler"];
+        proof ["ten_second_stop" "a_stop_without_a_handler" "docker_stop_of_what_does_not_listen"];
     KillWithoutStop "KILL_WITHOUT_STOP" by killed::at_once
         "The container was killed without being asked to stop."
         if "a SIGKILL from outside and no stop signal before it"
         fix "Use docker stop rather than docker kill or rm -f, and no grace of 0, where the container has something to finish."
-        proof ["kill_without_stop" "a_kill_at_once"];
+        proof ["kill_without_stop" "a_kill_at_once" "docker_kill_asks_nobody"];
     ProbeOrEviction "PROBE_OR_EVICTION" by killed::kubelet
         "Why a pod's container was killed (a liveness probe, an eviction, a deletion) the kernel cannot tell."
         if "GRACE_EXPIRED_KILL or KILL_WITHOUT_STOP of a pod's container by its runtime"
         fix "Look at the events: kubectl describe pod, and the kubelet's log."
-        proof ["pod_killed"];
+        proof ["pod_killed" "a_deleted_pod_is_asked_waited_for_and_killed" "a_failed_probe_stops_the_container_and_not_the_pod"];
     RuntimeGone "RUNTIME_GONE" by present::no_record
         "The process that started the container and has to reap it (containerd-shim, conmon) is gone, or does not do its work: nobody notes the end of PID 1, and its runtime goes on calling it running."
         if "a look (`sigwhy why`, `sigwhy audit`): PID 1 is dead and not reaped, or is the child of the machine's PID 1 although its runtime has a shim or a monitor for each container"

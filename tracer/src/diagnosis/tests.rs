@@ -1,8 +1,10 @@
 //! Each diagnosis from a stream of records that shows it: the exact list of what
 //! is found, and the paragraph.
 
+use std::collections::BTreeSet;
+
 use crate::decide::{Outcome, Reason, sender::Kind};
-use crate::diagnosis::Teller;
+use crate::diagnosis::{Id, Teller, catalogue};
 use crate::episode::tape::{From, Tape, when};
 use crate::output::Sink as _;
 use crate::output::text::{Text, TextOptions, verdict};
@@ -22,7 +24,7 @@ fn episodes(tape: &Tape) -> Vec<Episode> {
     for record in &tape.records {
         teller.take(record, &mut out);
     }
-    teller.tick(when(100_000_000), &mut out);
+    teller.tick(when(300_000), &mut out);
     out.into_iter()
         .filter_map(|record| match record {
             Record::Episode(episode) => Some(*episode),
@@ -42,6 +44,15 @@ fn ids(tape: Tape) -> Vec<String> {
 
 /// As `live` prints it.
 fn paragraph(tape: &Tape) -> String {
+    printed(&told(tape))
+}
+
+fn told(tape: &Tape) -> Vec<Record> {
+    let record = |episode| Record::Episode(Box::new(episode));
+    episodes(tape).into_iter().map(record).collect()
+}
+
+fn printed(records: &[Record]) -> String {
     let options = TextOptions {
         color: false,
         verbose: false,
@@ -49,12 +60,27 @@ fn paragraph(tape: &Tape) -> String {
         time: jiff::tz::TimeZone::UTC,
     };
     let mut sink = Text::new(Vec::new(), options);
-    for episode in episodes(tape) {
-        let record = Record::Episode(Box::new(episode));
-        sink.record(&record).expect("memory has room");
+    for record in records {
+        sink.record(record).expect("memory has room");
     }
     sink.flush().expect("memory has room");
     String::from_utf8(sink.into_inner()).expect("text")
+}
+
+/// The same as [`ids`], and the example of one diagnosis: what goes in and what
+/// comes of it, for a person and for a program, as it is kept in `snapshots/`.
+fn golden(name: &str, tape: Tape) -> Vec<String> {
+    let out = told(&tape);
+    let mut text = format!("{}\n{}", printed(&tape.records), printed(&out));
+    for record in &out {
+        let Record::Episode(episode) = record else {
+            continue;
+        };
+        let json = serde_json::to_string_pretty(&episode.diagnoses).expect("plain data");
+        text.push_str(&format!("\n{json}\n"));
+    }
+    insta::assert_snapshot!(format!("golden__{name}"), text);
+    ids(tape)
 }
 
 /// SIGKILL after ten seconds, and everything ends.
@@ -81,6 +107,43 @@ fn the_notes() {
     insta::assert_snapshot!("graceful", paragraph(&handled));
     let hostile = ten_seconds("\u{1b}[2J\n", &[]);
     insta::assert_snapshot!("hostile", paragraph(&hostile));
+}
+
+/// Each that recordings can tell is kept as one, by a test that still makes it.
+#[test]
+fn every_diagnosis_has_its_golden() {
+    let tests = [
+        include_str!("tests/ends.rs"),
+        include_str!("tests/stops.rs"),
+        include_str!("tests/waits.rs"),
+    ]
+    .concat();
+    // As rustfmt breaks it or not.
+    let tests: String = tests.split_whitespace().collect();
+    let is_made = |name: &str| {
+        ["golden", "stuck"]
+            .iter()
+            .any(|by| tests.contains(&format!("{by}(\"{name}\",")))
+    };
+    let kept: BTreeSet<String> = kept().expect("the snapshots").collect();
+    for name in &kept {
+        assert!(is_made(name), "no test makes golden__{name}");
+    }
+    for id in catalogue::ALL.iter().map(|entry| entry.id.id()) {
+        let is_told = Id::find_recorded(id).is_ok();
+        assert_eq!(kept.contains(id), is_told, "{id}");
+    }
+}
+
+/// The names of the goldens that are there.
+fn kept() -> std::io::Result<impl Iterator<Item = String>> {
+    let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/src/diagnosis/snapshots");
+    let names = std::fs::read_dir(dir)?.filter_map(|file| {
+        let name = file.ok()?.file_name().into_string().ok()?;
+        let (_, of) = name.strip_suffix(".snap")?.split_once("__golden__")?;
+        Some(of.to_owned())
+    });
+    Ok(names)
 }
 
 #[test]

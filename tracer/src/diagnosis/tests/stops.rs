@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn no_handler() {
-    let ids = ids(ten_seconds("app", &[]));
+    let ids = golden("PID1_NO_HANDLER", ten_seconds("app", &[]));
     assert_eq!(ids, ["PID1_NO_HANDLER", "GRACE_EXPIRED_KILL"]);
     // Without anybody who kills it, it runs on.
     let alone = Tape::new("app").dropped(15, From::Member(2));
@@ -22,10 +22,8 @@ fn no_handler() {
 #[test]
 fn dropped_by_an_import() {
     let stop = (Outcome::Dropped, Reason::NotRecorded);
-    let ids = ids(killed(
-        Tape::new("app").signal(15, From::Host, 1, stop),
-        &[],
-    ));
+    let tape = Tape::new("app").signal(15, From::Host, 1, stop);
+    let ids = golden("STOP_DROPPED", killed(tape, &[]));
     assert_eq!(ids, ["STOP_DROPPED", "GRACE_EXPIRED_KILL"]);
     let alone = Tape::new("app").signal(15, From::Host, 1, stop);
     assert_eq!(super::ids(alone), ["STOP_DROPPED"]);
@@ -93,9 +91,15 @@ fn who_may_not_stop_it_is_no_matter_where_another_may() {
 
 #[test]
 fn ten_second_stop() {
-    let ids = ids(ten_seconds("bash", &[(2, true, false)]));
+    let ids = golden(
+        "PID1_SHELL_WRAPPER",
+        ten_seconds("bash", &[(2, true, false)]),
+    );
     assert_eq!(ids, ["PID1_SHELL_WRAPPER", "GRACE_EXPIRED_KILL"]);
-    let script = super::ids(ten_seconds("docker-entrypoint.sh", &[(2, true, false)]));
+    let script = golden(
+        "GRACE_EXPIRED_KILL",
+        ten_seconds("docker-entrypoint.sh", &[(2, true, false)]),
+    );
     assert_eq!(script[0], "PID1_SHELL_WRAPPER");
     // A shell alone wraps nobody.
     let alone = super::ids(ten_seconds("sh", &[]));
@@ -111,7 +115,10 @@ fn startup_race() {
             kill.target.sigterm_disposition = Some(Disposition::Handler);
         })
         .dies_with(&[]);
-    assert_eq!(ids(killed), ["STARTUP_RACE", "GRACE_EXPIRED_KILL"]);
+    assert_eq!(
+        golden("STARTUP_RACE", killed),
+        ["STARTUP_RACE", "GRACE_EXPIRED_KILL"]
+    );
     let again = early()
         .at(2_000)
         .handled(15, From::Runtime, 1)
@@ -133,7 +140,10 @@ fn wrong_stop_signal() {
             kill.target.sigterm_disposition = Some(Disposition::Handler);
         })
         .dies_with(&[]);
-    assert_eq!(ids(int), ["WRONG_STOPSIGNAL", "GRACE_EXPIRED_KILL"]);
+    assert_eq!(
+        golden("WRONG_STOPSIGNAL", int),
+        ["WRONG_STOPSIGNAL", "GRACE_EXPIRED_KILL"]
+    );
     let systemds = killed(Tape::new("app").dropped(37, From::Runtime), &[]);
     assert_eq!(ids(systemds), ["WRONG_STOPSIGNAL", "GRACE_EXPIRED_KILL"]);
     let to_systemd = killed(
@@ -147,7 +157,7 @@ fn wrong_stop_signal() {
 fn ignored() {
     let tape = Tape::new("app").signal(15, From::Runtime, 1, (Outcome::Dropped, Reason::Ignored));
     assert_eq!(
-        ids(killed(tape, &[])),
+        golden("SIG_IGN_INHERITED", killed(tape, &[])),
         ["SIG_IGN_INHERITED", "GRACE_EXPIRED_KILL"]
     );
     // By the child that it was passed on to.
@@ -173,7 +183,9 @@ fn blocked() {
         1,
         (Outcome::Coalesced, Reason::AlreadyPending),
     );
-    let episode = episodes(&killed(two, &[])).pop().expect("one");
+    let two = killed(two, &[]);
+    golden("SIG_BLOCKED", two.clone());
+    let episode = episodes(&two).pop().expect("one");
     assert!(episode.diagnoses[0].complete && episode.complete);
     // An init between two sigwaits takes it all the same.
     let passes = Tape::new("tini")
@@ -194,7 +206,7 @@ fn reraise() {
             .handled(15, From::Runtime, 1)
             .signal(15, From::Member(1), 1, DROPPED);
     assert_eq!(
-        ids(killed(plain, &[])),
+        golden("RERAISE_DROPPED", killed(plain, &[])),
         ["RERAISE_DROPPED", "GRACE_EXPIRED_KILL"]
     );
     let within = Tape::new("node")
@@ -211,13 +223,16 @@ fn reraise() {
 #[test]
 fn ctrl_c() {
     let key = Tape::new("app").dropped(2, From::Of(Kind::Tty));
-    assert_eq!(ids(key), ["CTRL_C_DROPPED"]);
+    assert_eq!(golden("CTRL_C_DROPPED", key), ["CTRL_C_DROPPED"]);
 }
 
 #[test]
 fn core_signal() {
     let segv = Tape::new("app").dropped(11, From::Runtime);
-    assert_eq!(ids(segv), ["PID1_RAISE_CORE_DROPPED"]);
+    assert_eq!(
+        golden("PID1_RAISE_CORE_DROPPED", segv),
+        ["PID1_RAISE_CORE_DROPPED"]
+    );
     let quit = killed(Tape::new("app").dropped(3, From::Runtime), &[]);
     assert_eq!(ids(quit), ["PID1_NO_HANDLER", "GRACE_EXPIRED_KILL"]);
 }
@@ -234,13 +249,16 @@ fn sigpipe() {
         .exits(1, 0)
         .zaps(&[])
         .zapped();
-    assert_eq!(ids(stopped), ["SIGPIPE_SWALLOWED"]);
+    assert_eq!(golden("SIGPIPE_SWALLOWED", stopped), ["SIGPIPE_SWALLOWED"]);
 }
 
 #[test]
 fn no_exit() {
     let own = killed(Tape::new("app").handled(15, From::Runtime, 1), &[]);
-    assert_eq!(ids(own), ["HANDLER_NO_EXIT", "GRACE_EXPIRED_KILL"]);
+    assert_eq!(
+        golden("HANDLER_NO_EXIT", own),
+        ["HANDLER_NO_EXIT", "GRACE_EXPIRED_KILL"]
+    );
     let child = Tape::new("tini")
         .named(2, "server")
         .signal(15, From::Runtime, 1, (Outcome::Queued, Reason::Sigwait))
@@ -263,7 +281,7 @@ fn trap() {
         .named(2, "server")
         .handled(15, From::Runtime, 1);
     assert_eq!(
-        ids(killed(tape, &[(2, true, false)])),
+        golden("SHELL_TRAP_DEFERRED", killed(tape, &[(2, true, false)])),
         ["SHELL_TRAP_DEFERRED", "GRACE_EXPIRED_KILL"]
     );
 }
@@ -277,7 +295,7 @@ fn consumed() {
         (Outcome::Queued, Reason::Sigwait),
     );
     assert_eq!(
-        ids(killed(tape, &[(2, true, false)])),
+        golden("CONSUMED_NOT_FORWARDED", killed(tape, &[(2, true, false)])),
         ["CONSUMED_NOT_FORWARDED", "GRACE_EXPIRED_KILL"]
     );
 }
@@ -288,7 +306,7 @@ fn package_manager() {
         .named(2, "node")
         .handled(15, From::Runtime, 1);
     let ends = npm.clone().exits(1, 0).zaps(&[(2, true, false)]).zapped();
-    assert_eq!(ids(ends), ["PM_SWALLOWS"]);
+    assert_eq!(golden("PM_SWALLOWS", ends), ["PM_SWALLOWS"]);
     assert_eq!(
         ids(killed(npm, &[(2, true, false)])),
         ["PM_SWALLOWS", "GRACE_EXPIRED_KILL"]

@@ -6,9 +6,10 @@ use crate::record::{Container, ContainerRef};
 const ZAPPED: (Outcome, Reason) = (Outcome::Fatal, Reason::Kill);
 
 /// SIGKILL, and a zap that does not end. What it sends is for the caller.
-fn stuck(change: impl FnOnce(Tape) -> Tape) -> Vec<String> {
-    let tape = Tape::new("app").killed(From::Runtime).dies(1, 9);
-    let episode = episodes(&change(tape)).pop().expect("one");
+fn stuck(name: &str, change: impl FnOnce(Tape) -> Tape) -> Vec<String> {
+    let tape = change(Tape::new("app").killed(From::Runtime).dies(1, 9));
+    golden(name, tape.clone());
+    let episode = episodes(&tape).pop().expect("one");
     assert_eq!(episode.state, crate::record::EpisodeState::Stuck);
     assert!(episode.ungraceful);
     let ids = episode.diagnoses.iter().map(|d| d.id.to_string());
@@ -17,7 +18,7 @@ fn stuck(change: impl FnOnce(Tape) -> Tape) -> Vec<String> {
 
 #[test]
 fn stuck_traced() {
-    let ids = stuck(|tape| {
+    let ids = stuck("ZAP_WAIT_TRACED", |tape| {
         tape.signal_with(9, From::Of(Kind::Zap), 2, ZAPPED, |kill| {
             kill.target.ptraced = true;
         })
@@ -29,7 +30,7 @@ fn stuck_traced() {
 
 #[test]
 fn stuck_frozen() {
-    let ids = stuck(|tape| {
+    let ids = stuck("ZAP_WAIT_FROZEN", |tape| {
         tape.signal_with(9, From::Of(Kind::Zap), 2, ZAPPED, |kill| {
             kill.target.frozen = Some(true);
         })
@@ -40,7 +41,7 @@ fn stuck_frozen() {
 
 #[test]
 fn stuck_uninterruptible() {
-    let ids = stuck(|tape| {
+    let ids = stuck("ZAP_WAIT_DSTATE", |tape| {
         tape.zaps(&[(2, false, false), (3, false, false)])
             .dies(3, 9)
     });
@@ -49,9 +50,11 @@ fn stuck_uninterruptible() {
 
 #[test]
 fn stuck_injected() {
-    let ids = stuck(|tape| tape.zaps(&[(2, false, false)]).dies(2, 9));
+    let ids = stuck("ZAP_WAIT_INJECTED", |tape| {
+        tape.zaps(&[(2, false, false)]).dies(2, 9)
+    });
     assert_eq!(ids, ["ZAP_WAIT_INJECTED"]);
-    let zombie = stuck(|tape| {
+    let zombie = stuck("ZAP_WAIT_INJECTED_zombie", |tape| {
         tape.signal(
             9,
             From::Of(Kind::Zap),
@@ -65,37 +68,48 @@ fn stuck_injected() {
 
 #[test]
 fn stuck_reference() {
-    assert_eq!(stuck(|tape| tape.zaps(&[])), ["ZAP_WAIT_PIDREF"]);
+    let ids = stuck("ZAP_WAIT_PIDREF", |tape| tape.zaps(&[]));
+    assert_eq!(ids, ["ZAP_WAIT_PIDREF"]);
 }
 
 #[test]
 fn stuck_before_zap() {
-    assert_eq!(stuck(|tape| tape), ["EXIT_BEFORE_ZAP_HANG"]);
+    let ids = stuck("EXIT_BEFORE_ZAP_HANG", |tape| tape);
+    assert_eq!(ids, ["EXIT_BEFORE_ZAP_HANG"]);
 }
 
 #[test]
 fn frozen_v1() {
     let tape = Tape::new("app").signal(9, From::Runtime, 1, (Outcome::Queued, Reason::Frozen));
-    assert_eq!(ids(tape), ["FROZEN_V1", "KILL_WITHOUT_STOP"]);
+    assert_eq!(
+        golden("FROZEN_V1", tape),
+        ["FROZEN_V1", "KILL_WITHOUT_STOP"]
+    );
 }
 
 #[test]
 fn frozen_v2() {
     let tape = Tape::new("app").signal(15, From::Runtime, 1, (Outcome::Queued, Reason::Frozen));
-    assert_eq!(ids(killed(tape, &[])), ["FROZEN_V2", "GRACE_EXPIRED_KILL"]);
+    assert_eq!(
+        golden("FROZEN_V2", killed(tape, &[])),
+        ["FROZEN_V2", "GRACE_EXPIRED_KILL"]
+    );
 }
 
 #[test]
 fn stopped() {
     let tape = Tape::new("app").signal(15, From::Runtime, 1, (Outcome::Queued, Reason::Stopped));
-    assert_eq!(ids(killed(tape, &[])), ["STOPPED", "GRACE_EXPIRED_KILL"]);
+    assert_eq!(
+        golden("STOPPED", killed(tape, &[])),
+        ["STOPPED", "GRACE_EXPIRED_KILL"]
+    );
 }
 
 #[test]
 fn traced() {
     let tape = Tape::new("app").signal(15, From::Runtime, 1, (Outcome::Queued, Reason::Ptrace));
     assert_eq!(
-        ids(killed(tape, &[])),
+        golden("TRACED_INIT", killed(tape, &[])),
         ["TRACED_INIT", "GRACE_EXPIRED_KILL"]
     );
 }
@@ -131,10 +145,10 @@ fn guest(level: u32) -> Tape {
 
 #[test]
 fn shared_namespace() {
-    assert_eq!(ids(guest(1)), ["SHARED_PIDNS"]);
+    assert_eq!(golden("SHARED_PIDNS", guest(1)), ["SHARED_PIDNS"]);
 }
 
 #[test]
 fn host_namespace() {
-    assert_eq!(ids(guest(0)), ["HOST_PIDNS"]);
+    assert_eq!(golden("HOST_PIDNS", guest(0)), ["HOST_PIDNS"]);
 }
