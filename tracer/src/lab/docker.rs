@@ -325,6 +325,9 @@ mod tests {
         let why = why_not(&NESTED).expect("it is refused");
         assert_eq!(why, "inner is PID 1 of a container within a container");
         assert!(why_not(&scenarios_base()).is_some(), "no container at all");
+        let beside = scenarios::find("from-beside").expect("there");
+        let why = why_not(beside).expect("a container has a group of its own");
+        assert!(why.contains("process group"), "{why}");
     }
 
     const fn scenarios_base() -> Scenario {

@@ -40,6 +40,7 @@ pub const SCENARIO: Scenario = Scenario {
         handle("app", SIGHUP),
     ],
     steps: &[
+        look(INIT),
         kill("host-shell", INIT, SIGHUP),
         settle(INIT),
         kill_all(INIT, SIGHUP),
@@ -57,6 +58,7 @@ pub const SCENARIO: Scenario = Scenario {
         count("app", SIGHUP),
     ],
     expected: &[
+        caught(INIT, GO_NOTIFIED.caught),
         from_outside("host-shell", INIT, SIGHUP, QUEUED),
         taken(INIT, SIGHUP, HANDLED),
         from_inside(INIT, "app", SIGHUP, QUEUED),
