@@ -1,14 +1,26 @@
 #!/bin/bash
-# The scene of docs/peers.md: five signals to PID 1 of a PID namespace, of which the
-# kernel drops four. Run as root; nobody outside of the namespace is signalled.
-# With an argument PID 1 blocks SIGTERM first and unblocks it later, and gets one.
+# The scenes of docs/peers.md. Run as root; nobody but their own processes is signalled.
+#   peers.sh          five signals to PID 1 of a PID namespace, of which four are dropped
+#   peers.sh late     PID 1 blocks SIGTERM, gets one, and unblocks it later
+#   peers.sh refused  three kill(2) of an ordinary process, of which two fail
 set -u
-if [ $# -eq 0 ]; then
+case ${1-} in
+'')
     init=(bash -c 'trap "" HUP; sleep 60; :')
-else
+    ;;
+refused)
+    sleep 60 &
+    setpriv --reuid=65534 --clear-groups kill -TERM $!    # another user's: EPERM
+    kill -KILL $!                                         # the end
+    wait $!
+    kill -TERM $!                                         # nobody's any more: ESRCH
+    exit
+    ;;
+*)
     init=(perl -MPOSIX -e 'my $s = POSIX::SigSet->new(SIGTERM); sigprocmask(SIG_BLOCK, $s); sleep 3;
         sigprocmask(SIG_UNBLOCK, $s); sleep 1; print "PID 1 has unblocked SIGTERM, and lives\n"')
-fi
+    ;;
+esac
 unshare --pid --fork --mount-proc "${init[@]}" 2>/dev/null &
 sleep 1
 pid=$(pgrep -P $!)

@@ -56,6 +56,21 @@ fn an_answer_for_programs() -> Outcome {
     let path = answer["path"].as_array().context("a path")?;
     ensure!(path.len() > 5, "{path:?}");
 
+    // A bad address is nobody's signal; a fault without a reason is the kernel's.
+    for (code, forced) in [
+        (None, false),
+        (Some("--code=2"), false),
+        (Some("--code=128"), true),
+    ] {
+        let fault = ["--signal=SEGV", "--init", "--from=fault", "--format=json"];
+        let args: Vec<&str> = fault.into_iter().chain(code).collect();
+        let answer = &explain(&args)?.records()?[0];
+        assert_eq!(
+            (&answer["outcome"], &answer["forced"]),
+            (&"fatal".into(), &forced.into()),
+            "{args:?}"
+        );
+    }
     let rows = explain(&["--table", "--init", "--format", "json"])?.records()?;
     // 62 signals, three senders, four ways to set it; SIGKILL and SIGSTOP have one.
     assert_eq!(rows.len(), 62 * 3 * 4 + 2 * 3);
@@ -84,6 +99,11 @@ fn what_makes_no_sense_is_said_in_one_line() -> Outcome {
         (&["--init"], 1, "which signal?"),
         (&["--signal", "KILL", "--handler", "handler"], 1, "EINVAL"),
         (&["--signal", "TERM", "--code", "1"], 1, "EPERM"),
+        (
+            &["--signal", "SEGV", "--from", "fault", "--code", "-6"],
+            1,
+            "SEGV_MAPERR",
+        ),
         (&["--signal", "NOPE"], 2, "is no signal"),
         (&["--blocked"], 2, "--signal"),
     ] {

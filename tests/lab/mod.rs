@@ -1,4 +1,4 @@
-//! `sigwhy lab`, run as people run it: every scenario on this very kernel.
+//! `sigwhy lab`, run as people run it: every lesson on this very kernel.
 
 mod reader;
 mod steps;
@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use sigwhy::lab::{arena::procfs, scenarios};
 
-use crate::harness::slow;
+/// What the whole course may take.
+const ALL: Duration = Duration::from_secs(120);
 
 fn lab(words: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sigwhy"));
@@ -179,7 +180,8 @@ fn sigwait_init() {
 #[test]
 fn all_of_them_one_after_the_other() {
     let begun = Instant::now();
-    let all = output(&["run", "all", "--format=json", "--grace=0", "-v"]);
+    // With the grace period that people get: 2 s, where docker's is 10.
+    let all = output(&["run", "all", "--format=json", "-v"]);
     let stdout = String::from_utf8(all.stdout).expect("UTF-8");
     let stderr = String::from_utf8_lossy(&all.stderr);
     let mut names = Vec::new();
@@ -197,9 +199,9 @@ fn all_of_them_one_after_the_other() {
     }
     assert_eq!(all.status.code(), Some(0), "{names:?} {stderr}");
     assert!(names.iter().eq(scenarios::ALL.iter().map(|s| s.name)));
-    // It takes seconds, and nothing in it waits out a limit.
+    // A promise, on emulated machines too: nobody waits longer for the whole course.
     let took = begun.elapsed();
-    assert!(took < slow(Duration::from_secs(120)), "{took:?}");
+    assert!(took < ALL, "{took:?}");
 }
 
 #[test]

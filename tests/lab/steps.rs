@@ -318,3 +318,69 @@ fn what_a_process_does_to_itself() {
         |s: &Status| matches!(s, Status::Signaled { signal, .. } if *signal != ABRT as i32);
     assert!(ended.as_ref().is_some_and(by_fault), "{ended:?}");
 }
+
+#[test]
+fn one_group_over_two_containers_and_a_subreaper() {
+    const fn member(name: &'static str) -> Step {
+        Step::InitMember {
+            name,
+            parent: "script",
+        }
+    }
+    const SCENARIO: Scenario = scenario(
+        &[
+            HOST,
+            Step::Subreaper { who: "host" },
+            Step::Child {
+                name: "script",
+                parent: "host",
+            },
+            member("init"),
+            member("other"),
+            child("child"),
+        ],
+        &[
+            Step::CannotReap {
+                who: "host",
+                child: "other",
+                errno: libc::ECHILD,
+            },
+            Step::KillOwnGroup {
+                from: "init",
+                signal: KILL,
+            },
+            Step::Die { who: "script" },
+            Step::Die { who: "other" },
+            Step::Peek { who: "init" },
+            Step::Peek { who: "child" },
+            Step::Reap {
+                who: "host",
+                child: "other",
+            },
+        ],
+        &[
+            fate("other", Fate::KilledBy(KILL)),
+            fate("init", Fate::Lives),
+        ],
+    );
+    let (seen, told) = performed(&SCENARIO);
+    for (who, parent) in [("init", "host"), ("child", "init")] {
+        let adopted = Seen::Peeked {
+            who,
+            state: 'S',
+            parent: Some(parent),
+        };
+        assert!(seen.contains(&adopted), "{seen:?}");
+    }
+    let killed = Status::Signaled {
+        signal: 9,
+        core: false,
+    };
+    assert_eq!(status(&seen, "other"), Some(killed));
+    assert_eq!(status(&seen, "init"), Some(Status::Alive));
+    assert_eq!(told[0], "host calls waitpid() for other: ECHILD");
+    assert_eq!(
+        told[1],
+        "init calls kill(0, SIGKILL): its own process group"
+    );
+}

@@ -2,7 +2,8 @@
 //! inside, from `docker stop`, and from the host.
 //!
 //! The expectations are a table; `cargo xtask runtimes test --report FILE` writes
-//! what was seen, for docs/containers.md.
+//! what was seen, for docs/containers.md. The lab plays some of them by actors, whose
+//! masks `actors` holds to the real ones.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -18,6 +19,8 @@ use super::docker::{child_of, exec, exit_code, run_as, stop};
 use super::engine::{Container, done};
 use super::live::Live;
 use super::said::{self, is_noise, is_target};
+
+mod actors;
 
 /// Where the tests add to what the documentation shows.
 const REPORT: &str = "SIGWHY_TEST_REPORT";

@@ -97,7 +97,8 @@ pub struct Args {
     #[arg(long, requires = "signal")]
     pub thread: bool,
 
-    /// The si_code that the sender gives it, with sigqueue(3).
+    /// The si_code that the sender gives it, with sigqueue(3). Of a fault: which one,
+    /// 1 unless said; 128 where the processor gives no reason.
     #[arg(
         long,
         value_name = "SI_CODE",

@@ -1,4 +1,4 @@
-//! `sigwhy lab`: demonstrations of what the kernel does with signals, made on
+//! `sigwhy lab`: lessons about what the kernel does with signals, made on
 //! the machine that it runs on.
 
 use std::io::{self, IsTerminal as _, Write as _};
@@ -32,7 +32,7 @@ const GRACE: u64 = 2;
 /// Columns of a terminal within which lines are made to fit it.
 const COLUMNS: std::ops::RangeInclusive<usize> = 40..=100;
 
-/// The name that means every scenario.
+/// The name that means every lesson.
 const ALL: &str = "all";
 
 /// This program itself, even if its file has been replaced meanwhile.
@@ -40,7 +40,7 @@ const SELF: &str = "/proc/self/exe";
 
 /// Learn what the kernel does with signals, from your own kernel.
 ///
-/// Each scenario says what it expects, makes a container (a PID namespace; no
+/// Each lesson says what it expects, makes a container (a PID namespace; no
 /// runtime is needed), sends real signals while tracing them, shows what the
 /// kernel did, and checks its own prediction. Nothing outside of that container
 /// is touched, and nothing is left behind. The list is a course: begin at its top.
@@ -50,20 +50,20 @@ pub struct Args {
     pub command: Command,
 }
 
-/// What to do with the scenarios.
+/// What to do with the lessons.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// List the scenarios, in the order in which they are best read.
+    /// List the lessons, in the order in which they are best read.
     List {
         /// Colour: auto is for terminals, and respects NO_COLOR.
         #[arg(long, value_enum, default_value_t = Color::Auto)]
         color: Color,
     },
-    /// Tell what scenarios do, what they expect and why, without running them.
+    /// Tell what lessons do, what they expect and why, without running them.
     ///
     /// Needs no privileges.
     Show {
-        /// The scenarios, or `all`.
+        /// The lessons, or `all`.
         #[arg(required = true, value_name = "NAME", value_parser = names())]
         names: Vec<String>,
 
@@ -74,10 +74,10 @@ pub enum Command {
     Run(Run),
 }
 
-/// Run scenarios. Exits with 0 if the predictions held, with 3 if not.
+/// Run lessons. Exits with 0 if the predictions held, with 3 if not.
 #[derive(Debug, clap::Args)]
 pub struct Run {
-    /// The scenarios, or `all`.
+    /// The lessons, or `all`.
     #[arg(required = true, value_name = "NAME", value_parser = names())]
     pub names: Vec<String>,
 
@@ -92,18 +92,18 @@ pub struct Run {
     pub explain: bool,
 
     /// Play in real containers: Docker makes them from an empty image, with this
-    /// program mounted into it, and `docker stop` sends where a scenario stops one.
+    /// program mounted into it, and `docker stop` sends where a lesson stops one.
     /// They share the host's network and have no SELinux label, so that they can be
     /// told what to do. What Docker does not allow is left out of `all`.
     #[arg(long)]
     pub docker: bool,
 
-    /// The time between SIGTERM and SIGKILL in scenarios that have one, in
+    /// The time between SIGTERM and SIGKILL in lessons that have one, in
     /// seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = GRACE, value_parser = clap::value_parser!(u64).range(0..=3600))]
     pub grace: u64,
 
-    /// How to print: text, or one JSON object per scenario and line.
+    /// How to print: text, or one JSON object per lesson and line.
     #[arg(short, long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
 
@@ -120,7 +120,7 @@ pub struct Run {
 pub enum Format {
     /// Text for people.
     Text,
-    /// One JSON object per scenario.
+    /// One JSON object per lesson.
     Json,
 }
 
@@ -132,7 +132,7 @@ fn names() -> PossibleValuesParser {
 /// Lists or runs.
 ///
 /// # Errors
-/// When tracing cannot start, a scenario cannot be played, or output cannot be
+/// When tracing cannot start, a lesson cannot be played, or output cannot be
 /// written.
 pub fn run(args: Args, verbose: bool) -> anyhow::Result<ExitCode> {
     match args.command {
@@ -293,9 +293,8 @@ fn choose(names: &[String]) -> anyhow::Result<Vec<&'static Scenario>> {
     names
         .iter()
         .map(|name| {
-            scenarios::find(name).ok_or_else(|| {
-                anyhow!("there is no scenario {name:?}: `sigwhy lab list` shows them")
-            })
+            scenarios::find(name)
+                .ok_or_else(|| anyhow!("there is no lesson {name:?}: `sigwhy lab list` shows them"))
         })
         .collect()
 }

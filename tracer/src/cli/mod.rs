@@ -41,7 +41,7 @@ const LAST: usize = 900;
 
 /// Says for every signal whether the kernel dropped it, and why.
 #[derive(Debug, Parser)]
-#[command(name = "sigwhy", version, max_term_width = 100)]
+#[command(name = "sigwhy", version, max_term_width = 80)]
 pub struct Cli {
     /// On an error, print the whole chain of causes.
     #[arg(short, long, global = true, display_order = LAST)]

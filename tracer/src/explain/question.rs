@@ -5,6 +5,9 @@ use crate::decide::{
     situation::{self, SIGNAL_GROUP_EXIT, SIGNAL_STOP_STOPPED, SIGNAL_UNKILLABLE, si},
 };
 
+/// The `si_code` of a plain fault.
+const FIRST_REASON: i32 = 1;
+
 /// Who would get it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum Target {
@@ -31,7 +34,9 @@ pub enum From {
     Sibling,
     /// The kernel: the terminal, the OOM killer, the end of a namespace.
     Kernel,
-    /// A fault of the target's own: a bad address, an illegal instruction.
+    /// A fault of the target's own: a bad address, an illegal instruction. Its
+    /// si_code says which; 128 (SI_KERNEL) is one that the processor gives no reason
+    /// for.
     Fault,
 }
 
@@ -129,12 +134,16 @@ impl Question {
                 "{name} does not come of a fault: SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP and SIGSYS do"
             ));
         }
-        let own = matches!(
-            self.from,
-            From::Inside | From::Itself | From::Host | From::Sibling
-        );
         match self.code {
-            Some(_) if !own => Err("--code is for what processes send".into()),
+            Some(_) if self.from == From::Kernel => {
+                Err("--code is for what processes send, and for faults".into())
+            }
+            Some(code) if self.from == From::Fault && !(1..=si::KERNEL).contains(&code) => {
+                Err(format!(
+                    "no fault has si_code {code}: 1 and up say which (1 is SEGV_MAPERR for SIGSEGV), and 128 that there is none to say"
+                ))
+            }
+            Some(_) if self.from == From::Fault => Ok(()),
             Some(code) if code >= 0 && code != si::USER && self.from != From::Itself => {
                 Err(format!(
                     "rt_sigqueueinfo(2) refuses si_code {code} for another process (EPERM): only a negative one passes"
@@ -180,7 +189,9 @@ impl Question {
         let s = Situation {
             sig: self.signal,
             code: self.code.unwrap_or(match self.from {
-                From::Kernel | From::Fault => si::KERNEL,
+                From::Kernel => si::KERNEL,
+                // Any of the processor's reasons: SEGV_MAPERR, FPE_INTDIV, ILL_ILLOPC.
+                From::Fault => FIRST_REASON,
                 _ if self.thread => si::TKILL,
                 _ => si::USER,
             }),

@@ -47,6 +47,16 @@ fn a_real_fault_is_not_a_raise() {
         "{}",
         fault.explanation
     );
+    // The address is the reason, and the kernel does not look for a sender.
+    assert!(!fault.forced);
+    let mut question = init(11, From::Fault);
+    question.code = Some(128);
+    question
+        .check()
+        .expect("a general protection fault has none");
+    let forced = answer(&question);
+    assert!(forced.forced);
+    assert_eq!(forced.outcome, Outcome::Fatal);
 }
 
 #[test]
@@ -71,6 +81,8 @@ fn what_no_program_can_bring_about_is_refused() {
     assert!(refused(|q| q.from = From::Fault).contains("SIGSEGV"));
     assert!(refused(|q| q.code = Some(1)).contains("EPERM"));
     assert!(refused(|q| (q.from, q.code) = (From::Kernel, Some(-1))).contains("processes"));
+    let fault = refused(|q| (q.signal, q.from, q.code) = (11, From::Fault, Some(-1)));
+    assert!(fault.contains("SEGV_MAPERR"), "{fault}");
 }
 
 /// Whatever can be asked has an answer: the model never has to give up.

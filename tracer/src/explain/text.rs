@@ -174,25 +174,28 @@ pub fn page(out: &mut impl Write, page: &Page, paint: Paint) -> io::Result<()> {
             writeln!(out, "{}", wrap(why, COLUMNS, "", ""))?;
             writeln!(out)?;
             writeln!(out, "{}", paint.bold("What to do"))?;
-            steps.iter().try_for_each(|text| advice(out, text))
+            steps.iter().try_for_each(|text| advice(out, text, COLUMNS))
         }
     }
 }
 
 /// A step: a sentence, or a sentence and a command on a line of its own, for it to
-/// be copied.
-fn advice(out: &mut impl Write, text: &str) -> io::Result<()> {
+/// be copied. The command is never broken, however few the columns.
+///
+/// # Errors
+/// Those of the writer.
+pub fn advice(out: &mut impl Write, text: &str, columns: usize) -> io::Result<()> {
     let command = text
         .strip_suffix('`')
         .and_then(|rest| rest.rsplit_once('`'));
     match command {
         Some((before, command)) => {
-            writeln!(out, "{}", wrap(before.trim_end(), COLUMNS, "  - ", "    "))?;
+            writeln!(out, "{}", wrap(before.trim_end(), columns, "  - ", "    "))?;
             writeln!(out, "      {command}")
         }
         None => {
             let plain = text.replace('`', "");
-            writeln!(out, "{}", wrap(&plain, COLUMNS, "  - ", "    "))
+            writeln!(out, "{}", wrap(&plain, columns, "  - ", "    "))
         }
     }
 }

@@ -166,6 +166,7 @@ fn mismatches(expect: &Expect, record: &Record, cast: &Cast) -> Option<Vec<Strin
                 }
                 From::Zap(init) => r.sender.kind == Kind::Zap && name == Some(init),
                 From::Child(who) => r.sender.kind == Kind::ChildExit && name == Some(who),
+                From::Orphan { of, .. } => r.sender.kind == Kind::ChildExit && name == Some(of),
                 From::Kernel => !r.sender.kind.names_a_process(),
             };
             if !is_from {

@@ -206,7 +206,7 @@ pub fn why_not(scenario: &Scenario) -> Option<String> {
     let steps = || scenario.setup.iter().chain(scenario.steps);
     let inits: Vec<Actor> = steps()
         .filter_map(|step| match *step {
-            Step::Init { name, .. } => Some(name),
+            Step::Init { name, .. } | Step::InitMember { name, .. } => Some(name),
             _ => None,
         })
         .collect();
@@ -217,6 +217,11 @@ pub fn why_not(scenario: &Scenario) -> Option<String> {
         match *step {
             Step::Init { name, parent } if !hosts.contains(&parent) => {
                 return Some(format!("{name} is PID 1 of a container within a container"));
+            }
+            Step::InitMember { name, .. } => {
+                return Some(format!(
+                    "{name} is in a process group of the host's, and docker starts a new one"
+                ));
             }
             Step::Reap { who, child } if inits.contains(&child) => {
                 return Some(format!(
@@ -320,6 +325,9 @@ mod tests {
         let why = why_not(&NESTED).expect("it is refused");
         assert_eq!(why, "inner is PID 1 of a container within a container");
         assert!(why_not(&scenarios_base()).is_some(), "no container at all");
+        let beside = scenarios::find("from-beside").expect("there");
+        let why = why_not(beside).expect("a container has a group of its own");
+        assert!(why.contains("process group"), "{why}");
     }
 
     const fn scenarios_base() -> Scenario {

@@ -272,7 +272,7 @@ impl Drop for Curtain {
 /// A failure on the stage and its causes in the one line that is printed.
 fn one_line(error: anyhow::Error) -> anyhow::Error {
     Trouble::LabFailed.error(format!(
-        "the demonstration failed, which says nothing about the prediction: {error:#}"
+        "the lesson could not be played, which says nothing about its prediction: {error:#}"
     ))
 }
 

@@ -19,7 +19,7 @@ use super::report::Report;
 use super::scenario::Scenario;
 use super::stage::Told;
 use crate::decide::{Outcome, Reason};
-use crate::explain::Answer;
+use crate::explain::{Answer, text::advice};
 use crate::output::Sink as _;
 use crate::output::escape::terminal;
 use crate::output::text::{Paint, Text, TextOptions, is_news, path};
@@ -109,6 +109,7 @@ impl<W: Write> Show<W> {
         // With columns of its own.
         self.text = sink(&self.written, &self.options);
         self.title(scenario)?;
+        self.see(scenario)?;
         self.heading("PREDICTION", "")?;
         self.paragraph(scenario.prediction)?;
         writeln!(self.out)?;
@@ -282,6 +283,12 @@ impl<W: Write> Show<W> {
         )
     }
 
+    fn see(&mut self, scenario: &Scenario) -> io::Result<()> {
+        self.heading("WHAT YOU WILL SEE", "")?;
+        self.points(scenario.see)?;
+        writeln!(self.out)
+    }
+
     /// Why it is so, what is said elsewhere, and where it is decided.
     fn lesson(&mut self, scenario: &Scenario) -> io::Result<()> {
         self.paragraph(scenario.lesson)?;
@@ -302,12 +309,11 @@ impl<W: Write> Show<W> {
     }
 
     fn exercises(&mut self, scenario: &Scenario) -> io::Result<()> {
-        if scenario.exercises.is_empty() {
-            return Ok(());
-        }
         writeln!(self.out)?;
         self.heading("TRY", "")?;
-        self.points(scenario.exercises)
+        let columns = self.options.columns;
+        let mut exercises = scenario.exercises.iter();
+        exercises.try_for_each(|text| advice(&mut self.out, text, columns))
     }
 
     fn points(&mut self, lines: &[&str]) -> io::Result<()> {

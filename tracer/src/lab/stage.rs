@@ -157,12 +157,12 @@ struct Stage<'a> {
 impl Stage<'_> {
     fn role(&self, name: &str) -> anyhow::Result<&Role> {
         let role = self.company.actors.get(name);
-        role.ok_or_else(|| anyhow!("the scenario has no process {name}"))
+        role.ok_or_else(|| anyhow!("the lesson has no process {name}"))
     }
 
     fn role_mut(&mut self, name: &str) -> anyhow::Result<&mut Role> {
         let role = self.company.actors.get_mut(name);
-        role.ok_or_else(|| anyhow!("the scenario has no process {name}"))
+        role.ok_or_else(|| anyhow!("the lesson has no process {name}"))
     }
 
     fn actor(&self, name: &str) -> anyhow::Result<&Specimen> {

@@ -220,8 +220,8 @@ pub const ALL: &[Entry] = &[
     Entry {
         trouble: Trouble::LabFailed,
         id: "lab-failed",
-        title: "A scenario of the lab could not be played",
-        said: &["the demonstration failed, which says nothing about the prediction: ..."],
+        title: "A lesson of the lab could not be played",
+        said: &["the lesson could not be played, which says nothing about its prediction: ..."],
         why: "The lab makes processes and PID namespaces and has them signal each other. If that cannot be done, or not in time, nothing was shown about the kernel, and it says so rather than call a prediction refuted.",
         steps: &[
             "Try it again: a machine that is very busy may be too slow for the lab's patience.",

@@ -132,7 +132,7 @@ fn judged(expect: Expect, seen: &Seen) -> Option<(bool, String)> {
                 who: w, parent: p, ..
             },
         ) if *w == who => {
-            let got = p.unwrap_or("no process of this scenario");
+            let got = p.unwrap_or("no process of this lesson");
             Some((*p == Some(parent), got.to_owned()))
         }
         (
@@ -269,7 +269,7 @@ mod tests {
         assert_eq!(witnessed(&[state, parent], 0, &seen), Ok(()));
         assert_eq!(
             witnessed(&[state, parent], 1, &seen),
-            Err("no process of this scenario".into())
+            Err("no process of this lesson".into())
         );
     }
 }

@@ -16,6 +16,12 @@ pub enum From {
     Zap(Actor),
     /// The kernel, for a child of the target that ended or stopped: SIGCHLD.
     Child(Actor),
+    /// The kernel, for a dead child that the target has just adopted: SIGCHLD, while
+    /// the parent before exits.
+    Orphan {
+        child: Actor,
+        of: Actor,
+    },
     /// The kernel, for no process: a fault, a limit.
     Kernel,
 }
@@ -195,6 +201,7 @@ impl Expect {
         match self {
             Self::Signal { from, to, .. } => match from {
                 From::Process(who) | From::Zap(who) | From::Child(who) => vec![who, to],
+                From::Orphan { child, of } => vec![child, of, to],
                 From::Kernel => vec![to],
             },
             Self::Deliver { to, .. } => vec![to],
@@ -228,6 +235,10 @@ impl fmt::Display for Expect {
                     From::Process(who) => write!(f, "{name} from {who} to {to}")?,
                     From::Zap(init) => write!(f, "{name} to {to} from the end of {init}")?,
                     From::Child(who) => write!(f, "{name} to {to} about its child {who}")?,
+                    From::Orphan { child, of } => write!(
+                        f,
+                        "{name} to {to} about {child}, left to it by the end of {of}"
+                    )?,
                     From::Kernel => write!(f, "{name} to {to} from the kernel")?,
                 }
                 let (outcome, reason) = (outcome.id(), reason.id());

@@ -18,6 +18,8 @@ pub enum Step {
     Host { name: Actor },
     /// Starts PID 1 of a new PID namespace, a child of `parent`.
     Init { name: Actor, parent: Actor },
+    /// The same in the parent's process group, which is then both inside and outside.
+    InitMember { name: Actor, parent: Actor },
     /// Starts a child in the parent's PID namespace, in a process group of its own.
     Child { name: Actor, parent: Actor },
     /// The same in the parent's process group.
@@ -81,6 +83,8 @@ pub enum Step {
         leader: Actor,
         signal: u32,
     },
+    /// kill(0): its own process group, itself included.
+    KillOwnGroup { from: Actor, signal: u32 },
     /// raise(3); goes on once it has had its effect.
     Raise { who: Actor, signal: u32 },
     /// abort(3); goes on once it has had its effect.
@@ -92,6 +96,8 @@ pub enum Step {
     /// setsid(2): a session and a process group of its own. The leader of a group
     /// must not.
     SetSid { who: Actor },
+    /// PR_SET_CHILD_SUBREAPER.
+    Subreaper { who: Actor },
     /// RLIMIT_SIGPENDING.
     LimitPending { who: Actor, count: u64 },
     /// Goes on once everything sent to it has had its effect.
@@ -108,6 +114,12 @@ pub enum Step {
     Die { who: Actor },
     /// waitpid(2) of a dead child.
     Reap { who: Actor, child: Actor },
+    /// The same, which must fail with this errno.
+    CannotReap {
+        who: Actor,
+        child: Actor,
+        errno: i32,
+    },
     /// Lets the grace period pass.
     Grace,
     /// Sends nothing: asks the model, as `sigwhy explain` does.
@@ -120,6 +132,7 @@ impl Step {
         match self {
             Self::Host { name }
             | Self::Init { name, .. }
+            | Self::InitMember { name, .. }
             | Self::Child { name, .. }
             | Self::Member { name, .. }
             | Self::Inject { name, .. } => Some(name),
@@ -132,6 +145,7 @@ impl Step {
         match self {
             Self::Host { .. } | Self::Grace | Self::Consult { .. } => vec![],
             Self::Init { parent, .. }
+            | Self::InitMember { parent, .. }
             | Self::Child { parent, .. }
             | Self::Member { parent, .. } => {
                 vec![parent]
@@ -141,9 +155,9 @@ impl Step {
             | Self::Queue { from, to, .. }
             | Self::Refused { from, to, .. }
             | Self::Probe { from, to, .. } => vec![from, to],
-            Self::KillAll { from, .. } => vec![from],
+            Self::KillAll { from, .. } | Self::KillOwnGroup { from, .. } => vec![from],
             Self::KillGroup { from, leader, .. } => vec![from, leader],
-            Self::Reap { who, child } => vec![who, child],
+            Self::Reap { who, child } | Self::CannotReap { who, child, .. } => vec![who, child],
             Self::Handle { who, .. }
             | Self::HandleAll { who, .. }
             | Self::Ignore { who, .. }
@@ -160,6 +174,7 @@ impl Step {
             | Self::Fault { who }
             | Self::SetUid { who, .. }
             | Self::SetSid { who }
+            | Self::Subreaper { who }
             | Self::LimitPending { who, .. }
             | Self::Settle { who }
             | Self::Count { who, .. }
@@ -177,6 +192,9 @@ impl Step {
             Self::Host { name } => format!("{name} starts on the host"),
             Self::Init { name, parent } => {
                 format!("{parent} starts {name} as PID 1 of a container")
+            }
+            Self::InitMember { name, parent } => {
+                format!("{parent} starts {name} as PID 1 of a container, in its own process group")
             }
             Self::Child { name, parent } => format!("{parent} starts {name}"),
             Self::Member { name, parent } => {
@@ -248,11 +266,20 @@ impl Step {
                 "{from} sends {} to the process group of {leader}",
                 name(signal)
             ),
+            Self::KillOwnGroup { from, signal } => {
+                format!(
+                    "{from} calls kill(0, {}): its own process group",
+                    name(signal)
+                )
+            }
             Self::Raise { who, signal } => format!("{who} calls raise({})", name(signal)),
             Self::Abort { who } => format!("{who} calls abort()"),
             Self::Fault { who } => format!("{who} writes to an address that is not mapped"),
             Self::SetUid { who, uid } => format!("{who} calls setuid({uid})"),
             Self::SetSid { who } => format!("{who} calls setsid()"),
+            Self::Subreaper { who } => {
+                format!("{who} becomes a subreaper: prctl(PR_SET_CHILD_SUBREAPER)")
+            }
             Self::LimitPending { who, count } => {
                 format!("{who} sets RLIMIT_SIGPENDING to {count}")
             }
@@ -260,6 +287,9 @@ impl Step {
             Self::Peek { who } => format!("the state and the parent of {who} are read"),
             Self::Exit { who, code } => format!("{who} calls exit({code})"),
             Self::Reap { who, child } => format!("{who} calls waitpid() for {child}"),
+            Self::CannotReap { who, child, errno } => {
+                format!("{who} calls waitpid() for {child}: {}", errno_name(errno))
+            }
             Self::Grace => format!(
                 "{} s of grace pass (docker's default is 10 s)",
                 grace.as_secs_f64()

@@ -36,9 +36,10 @@ pub const SCENARIO: Scenario = Scenario {
          SIGKILL gives it, and so does exit(137).",
     ),
     exercises: &[
-        "Not PID 1, then PID 1: `sh -c 'perl -e \"use POSIX; abort\"; echo $?; unshare -pf perl -e \"use POSIX; abort\"; echo $?'`",
+        "Not as PID 1: `perl -e 'use POSIX; abort'; echo $?`",
+        "As PID 1: `sudo unshare -pf perl -e 'use POSIX; abort'; echo $?`",
         "Why SIGABRT is dropped: `sigwhy explain --signal ABRT --init --from itself`",
-        "The fault alone: `sigwhy lab run fault-init`",
+        "The fault alone: `sudo sigwhy lab run fault-init`",
     ],
     functions: &["sig_task_ignored", "force_sig_info_to_task", "get_signal"],
     also: 0,

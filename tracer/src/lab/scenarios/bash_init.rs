@@ -1,8 +1,8 @@
 //! A shell script as PID 1.
 
-use tracer_common::signals::{SIGCHLD, SIGINT, SIGKILL, SIGQUIT, SIGTERM, mask};
+use tracer_common::signals::{SIGCHLD, SIGINT, SIGKILL, SIGQUIT, SIGTERM};
 
-use super::programs::BASH_CATCHES;
+use super::programs::BASH;
 use super::terms::*;
 use crate::lab::scenario::{MaskSet, Scenario};
 
@@ -37,8 +37,9 @@ pub const SCENARIO: Scenario = Scenario {
         count("bash", SIGINT),
     ],
     expected: &[
-        caught("bash", BASH_CATCHES),
-        masks("bash", MaskSet::Ignored, mask(SIGQUIT)),
+        caught("bash", BASH.caught),
+        masks("bash", MaskSet::Ignored, BASH.ignored),
+        masks("bash", MaskSet::Blocked, BASH.blocked),
         from_inside("shell", "bash", SIGTERM, DROPPED),
         from_inside("shell", "bash", SIGKILL, DROPPED),
         from_inside("shell", "bash", SIGQUIT, IGNORED),
@@ -57,8 +58,8 @@ pub const SCENARIO: Scenario = Scenario {
          in SigCgt does not say that the process will end: bash handles SIGINT and lives.",
     ),
     exercises: &[
-        "A real bash: `unshare -pf --mount-proc bash -c 'grep Sig /proc/1/status; true'`",
-        "With a trap: `unshare -pf --mount-proc bash -c 'trap : TERM; grep SigCgt /proc/1/status; true'`",
+        "A real bash: `sudo unshare -pf --mount-proc bash -c 'grep Sig /proc/1/status; true'`",
+        "With a trap it hears itself: `sudo unshare -pf bash -c 'trap \"echo heard\" TERM; kill 1; echo on'`",
         "SIGQUIT without SIG_IGN is dropped too, but why? `sigwhy explain --signal QUIT --init`",
     ],
     functions: &["sig_task_ignored", "sig_handler_ignored", "get_signal"],

@@ -44,9 +44,9 @@ pub const SCENARIO: Scenario = Scenario {
          the queue, by what is set at that moment.",
     ),
     exercises: &[
-        "The same for a process that is not PID 1: `sigwhy lab run unblock`",
+        "The same for a process that is not PID 1: `sudo sigwhy lab run unblock`",
         "With a handler that is set in time: `sigwhy explain --signal TERM --init --blocked --handler handler`",
-        "Blocked and then read, never delivered: `sigwhy lab run sigwait-init`",
+        "Blocked and then read, never delivered: `sudo sigwhy lab run sigwait-init`",
     ],
     functions: &["sig_ignored", "legacy_queue", "get_signal"],
     also: 0,

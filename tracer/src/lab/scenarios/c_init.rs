@@ -57,7 +57,7 @@ pub const SCENARIO: Scenario = Scenario {
          because of what PID 1 is, and no mask shows it.",
     ),
     exercises: &[
-        "One handler: `sigwhy lab run handler`",
+        "One handler: `sudo sigwhy lab run handler`",
         "All 64 signals to such an init: `sigwhy explain --table --init`",
         "And to its child: `sigwhy explain --table`",
     ],

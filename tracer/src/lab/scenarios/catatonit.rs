@@ -2,7 +2,7 @@
 
 use tracer_common::signals::SIGTERM;
 
-use super::programs::CATATONIT_READS;
+use super::programs::CATATONIT;
 use super::terms::*;
 use crate::lab::scenario::{MaskSet, Scenario};
 
@@ -26,7 +26,7 @@ pub const SCENARIO: Scenario = Scenario {
         init("catatonit", "host-shell"),
         child("app", "catatonit"),
         handle("app", SIGTERM),
-        signalfd("catatonit", CATATONIT_READS),
+        signalfd("catatonit", CATATONIT.blocked),
     ],
     steps: &[
         look("catatonit"),
@@ -42,8 +42,8 @@ pub const SCENARIO: Scenario = Scenario {
         die("catatonit"),
     ],
     expected: &[
-        masks("catatonit", MaskSet::Blocked, CATATONIT_READS),
-        caught("catatonit", 0),
+        masks("catatonit", MaskSet::Blocked, CATATONIT.blocked),
+        caught("catatonit", CATATONIT.caught),
         from_outside("host-shell", "catatonit", SIGTERM, BLOCKED),
         took("catatonit", SIGTERM),
         from_inside("catatonit", "app", SIGTERM, QUEUED),
@@ -62,9 +62,9 @@ pub const SCENARIO: Scenario = Scenario {
          is how an init keeps a signal to read it in its own time.",
     ),
     exercises: &[
-        "The same in sigwait, and SigBlk is 0: `sigwhy lab run sigwait-init`",
-        "Blocked and never read: `sigwhy lab run blocked-init`",
-        "An init that passes on too much: `sigwhy lab run go-init-proc`",
+        "The same in sigwait, and SigBlk is 0: `sudo sigwhy lab run sigwait-init`",
+        "Blocked and never read: `sudo sigwhy lab run blocked-init`",
+        "An init that passes on too much: `sudo sigwhy lab run go-init-proc`",
     ],
     functions: &["sig_ignored", "signalfd_dequeue", "dequeue_signal"],
     also: 0,

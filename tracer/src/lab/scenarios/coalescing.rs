@@ -57,8 +57,8 @@ pub const SCENARIO: Scenario = Scenario {
          on. The others are flags that several senders raise, and that are lowered once.",
     ),
     exercises: &[
-        "Those that are queued: `sigwhy lab run realtime`",
-        "Where it costs most, SIGCHLD: `sigwhy lab run zombies`",
+        "Those that are queued: `sudo sigwhy lab run realtime`",
+        "Where it costs most, SIGCHLD: `sudo sigwhy lab run zombies`",
         "The test that merges: `sigwhy explain --signal HUP --blocked --pending`",
     ],
     functions: &["legacy_queue", "collect_signal", "get_signal"],

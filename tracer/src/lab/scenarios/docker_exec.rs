@@ -47,19 +47,19 @@ pub const SCENARIO: Scenario = Scenario {
         killed_by("exec-sh", SIGKILL),
         exits("init", 0),
     ],
-    lesson: "setns(2) gives a process a number in the container, and that is what force asks for. \
-             Its parent is another matter: only runc (really containerd's shim) can reap it. While \
-             that does not happen, init sleeps in zap_pid_ns_processes() and no signal ends it: the \
-             container that cannot be removed.",
+    lesson: "Who is forked after a setns(2) has a number in the container, and that is what force \
+             asks for; the caller of setns(2) gets none. Its parent is another matter: only runc \
+             (really containerd's shim) can reap it. While that does not happen, init sleeps in \
+             zap_pid_ns_processes() and no signal ends it. More: docs/kernel-beliefs.md, 11, 12, 14.",
     article: Some(
         "Often written: docker exec runs a child of the container's PID 1. In truth: its parent is \
          outside, where it has another number. PID 1 is not told of its end, and cannot reap it; \
          inside, its parent's number is shown as 0.",
     ),
     exercises: &[
-        "A container that does not go away: `sigwhy why NAME`",
-        "A parent of 0: `docker exec NAME ps -ef`",
-        "The same signals from a child of PID 1: `sigwhy lab run kill-init`",
+        "What is said of a container that such a zombie keeps: `sigwhy explain zap-wait-injected`",
+        "What the kernel makes of its kill -9 1: `sigwhy explain --signal KILL --init`",
+        "The same signals from a child of PID 1: `sudo sigwhy lab run kill-init`",
     ],
     functions: &["send_signal_locked", "zap_pid_ns_processes", "do_wait"],
     also: 0,

@@ -58,9 +58,9 @@ pub const SCENARIO: Scenario = Scenario {
          never saw it.",
     ),
     exercises: &[
-        "A longer wait, to the same end: `sigwhy lab run docker-stop --grace 5`",
-        "An init that passes it on: `sigwhy lab run tini-g`",
-        "A PID 1 that ends at once saves the wait, not the workers: `sigwhy lab run init-exits`",
+        "A longer wait, to the same end: `sudo sigwhy lab run docker-stop --grace 5`",
+        "An init that passes it on: `sudo sigwhy lab run tini-g`",
+        "A PID 1 that ends at once saves the wait, not the workers: `sudo sigwhy lab run init-exits`",
     ],
     functions: &[
         "sig_task_ignored",

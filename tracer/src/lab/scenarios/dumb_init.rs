@@ -2,7 +2,7 @@
 
 use tracer_common::signals::SIGTERM;
 
-use super::programs::{DUMB_INIT_CATCHES, DUMB_INIT_WAITS_FOR};
+use super::programs::DUMB_INIT;
 use super::terms::*;
 use crate::lab::scenario::{Actor, Scenario, Step};
 
@@ -24,12 +24,12 @@ pub const SCENARIO: Scenario = Scenario {
     setup: &[
         host("host-shell"),
         init(INIT, "host-shell"),
-        handle_all(INIT, DUMB_INIT_CATCHES),
+        handle_all(INIT, DUMB_INIT.caught),
         member("app", INIT),
         Step::SetSid { who: "app" },
         member("worker", "app"),
         handle("worker", SIGTERM),
-        sigwait(INIT, DUMB_INIT_WAITS_FOR),
+        sigwait(INIT, DUMB_INIT.awaited),
     ],
     steps: &[
         kill("host-shell", INIT, SIGTERM),
@@ -68,9 +68,9 @@ pub const SCENARIO: Scenario = Scenario {
          SIGKILL follows within a millisecond.",
     ),
     exercises: &[
-        "An init that asks for a group but makes no session: `sigwhy lab run tini-g`",
-        "Why its handlers in SigCgt never run: `sigwhy lab run masks`",
-        "What ends those who are left: `sigwhy lab run init-exits`",
+        "An init that asks for a group but makes no session: `sudo sigwhy lab run tini-g`",
+        "Why its handlers in SigCgt never run: `sudo sigwhy lab run masks`",
+        "What ends those who are left: `sudo sigwhy lab run init-exits`",
     ],
     functions: &[
         "do_sigtimedwait",

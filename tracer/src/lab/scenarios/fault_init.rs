@@ -47,9 +47,9 @@ pub const SCENARIO: Scenario = Scenario {
     ),
     exercises: &[
         "The tests of the second: `sigwhy explain --signal SEGV --init --from fault`",
-        "Of the first: `sigwhy explain --signal SEGV --init --from inside`",
-        "signal->flags before and after: `sigwhy lab run fault-init --explain`",
-        "abort() uses both: `sigwhy lab run abort-init`",
+        "A fault without an address, which is forced: `sigwhy explain --signal SEGV --init --from fault --code 128`",
+        "signal->flags before and after: `sudo sigwhy lab run fault-init --explain`",
+        "abort() uses both: `sudo sigwhy lab run abort-init`",
     ],
     functions: &["force_sig_info_to_task", "sig_task_ignored", "get_signal"],
     also: 0,

@@ -57,7 +57,7 @@ pub const SCENARIO: Scenario = Scenario {
         foreseen(TERM, DROPPED, false),
         foreseen(TERM_HANDLED, QUEUED, false),
         foreseen(KILL, (Outcome::Dropped, Reason::GlobalInit), true),
-        foreseen(FAULT, DUMPED, true),
+        foreseen(FAULT, DUMPED, false),
     ],
     lesson: "is_global_init() comes first in sig_task_ignored(), before force is looked at: SIGKILL \
              and SIGSTOP never reach the machine's init, whoever sends them. systemd reads SIGTERM \

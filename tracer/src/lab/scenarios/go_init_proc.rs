@@ -2,7 +2,7 @@
 
 use tracer_common::signals::{SIGCHLD, SIGTERM, SIGURG, mask};
 
-use super::programs::GO_CATCHES;
+use super::programs::GO_NOTIFIED;
 use super::terms::*;
 use crate::lab::scenario::{Actor, Scenario};
 
@@ -28,7 +28,7 @@ pub const SCENARIO: Scenario = Scenario {
     setup: &[
         host("host-shell"),
         init(INIT, "host-shell"),
-        handle_all(INIT, GO_CATCHES),
+        handle_all(INIT, GO_NOTIFIED.caught),
         child("app", INIT),
         handle("app", SIGCHLD),
         child("orphan", INIT),
@@ -77,13 +77,14 @@ pub const SCENARIO: Scenario = Scenario {
              ECHILD.",
     article: Some(
         "Often written: register for all signals and kill() them through to the child. In truth: \
-         Go has sent itself SIGURG since 1.14 to preempt goroutines, SIGCHLD is about the init's \
-         own children, and in one published init the child's number is -1 until it is started: kill(-1), everybody.",
+         Go has sent itself SIGURG since 1.14 to preempt goroutines, and SIGCHLD is about the \
+         init's own children. One published init has both mistakes, and two more: go-init-stale.",
     ),
     exercises: &[
         "Why SIGURG does nothing to app: `sigwhy explain --signal URG`",
-        "An init that chooses: `sigwhy lab run catatonit`",
-        "What Go does without Notify: `sigwhy lab run go-init`",
+        "An init that chooses: `sudo sigwhy lab run catatonit`",
+        "Its two variables that are out of date: `sudo sigwhy lab run go-init-stale`",
+        "What Go does without Notify: `sudo sigwhy lab run go-init`",
     ],
     functions: &[
         "sig_handler_ignored",

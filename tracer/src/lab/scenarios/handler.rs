@@ -47,8 +47,8 @@ pub const SCENARIO: Scenario = Scenario {
          program's own, here 0, and not 143.",
     ),
     exercises: &[
-        "A handler that is set too late: `sigwhy lab run blocked-init`",
-        "A handler that must wait, in bash: `sigwhy lab run trap-deferred`",
+        "A handler that is set too late: `sudo sigwhy lab run blocked-init`",
+        "A handler that must wait, in bash: `sudo sigwhy lab run trap-deferred`",
         "From inside it works as well: `sigwhy explain --signal TERM --init --handler handler`",
     ],
     functions: &["sig_handler_ignored", "complete_signal", "get_signal"],

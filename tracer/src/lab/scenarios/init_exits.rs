@@ -49,9 +49,9 @@ pub const SCENARIO: Scenario = Scenario {
          was killed, crashed or exited with 0.",
     ),
     exercises: &[
-        "An init that passes it on to one child: `sigwhy lab run tini`",
-        "To the whole process group: `sigwhy lab run tini-g`",
-        "What each of your containers would lose: `sigwhy audit`",
+        "An init that passes it on to one child: `sudo sigwhy lab run tini`",
+        "To the whole process group: `sudo sigwhy lab run tini-g`",
+        "What each of your containers would lose: `sudo sigwhy audit`",
     ],
     functions: &["do_exit", "find_child_reaper", "zap_pid_ns_processes"],
     also: 0,

@@ -41,7 +41,7 @@ pub const SCENARIO: Scenario = Scenario {
          OOM killer and the end of a namespace around it.",
     ),
     exercises: &[
-        "The same two signals from the host: `sigwhy lab run kill-init-from-host`",
+        "The same two signals from the host: `sudo sigwhy lab run kill-init-from-host`",
         "All the tests on the way to the drop: `sigwhy explain --signal KILL --init`",
         "One fact changed, a handler: `sigwhy explain --signal TERM --init --handler handler`",
     ],

@@ -39,7 +39,7 @@ pub const SCENARIO: Scenario = Scenario {
          docker stop waits.",
     ),
     exercises: &[
-        "From one namespace further out, and from beside: `sigwhy lab run from-where`",
+        "From one namespace further out, and from beside: `sudo sigwhy lab run from-where`",
         "Every signal from every side: `sigwhy explain --table --init`",
         "SIGSTOP is forced too: `sigwhy explain --signal STOP --init --from host`",
     ],

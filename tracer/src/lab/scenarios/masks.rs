@@ -1,8 +1,8 @@
 //! Reading the masks of `/proc/PID/status`, and where they mislead.
 
-use tracer_common::signals::{SIGCHLD, SIGINT, SIGQUIT, SIGTERM, SIGTTIN, SIGTTOU, mask};
+use tracer_common::signals::{SIGCHLD, SIGINT, SIGQUIT, SIGTERM, SIGTTIN, SIGTTOU};
 
-use super::programs::*;
+use super::programs::{BASH, DUMB_INIT, GO, PLAIN, TINI};
 use super::terms::*;
 use crate::lab::scenario::{MaskSet, Scenario};
 
@@ -26,16 +26,17 @@ pub const SCENARIO: Scenario = Scenario {
         handle("bash", SIGINT),
         handle("bash", SIGCHLD),
         ignore("bash", SIGQUIT),
+        block("bash", SIGCHLD),
         init("c-init", "host-shell"),
         init("go-init", "host-shell"),
-        handle_all("go-init", GO_CATCHES),
+        handle_all("go-init", GO.caught),
         init("tini", "host-shell"),
         ignore("tini", SIGTTIN),
         ignore("tini", SIGTTOU),
-        sigwait("tini", TINI_WAITS_FOR),
+        sigwait("tini", TINI.awaited),
         init("dumb-init", "host-shell"),
-        handle_all("dumb-init", DUMB_INIT_CATCHES),
-        sigwait("dumb-init", DUMB_INIT_WAITS_FOR),
+        handle_all("dumb-init", DUMB_INIT.caught),
+        sigwait("dumb-init", DUMB_INIT.awaited),
     ],
     steps: &[
         look("bash"),
@@ -52,15 +53,16 @@ pub const SCENARIO: Scenario = Scenario {
         count("dumb-init", SIGTERM),
     ],
     expected: &[
-        caught("bash", BASH_CATCHES),
-        masks("bash", MaskSet::Ignored, mask(SIGQUIT)),
-        caught("c-init", 0),
-        caught("go-init", GO_CATCHES),
-        caught("tini", 0),
-        masks("tini", MaskSet::Ignored, TINI_IGNORES),
-        masks("tini", MaskSet::Blocked, 0),
-        caught("dumb-init", DUMB_INIT_CATCHES),
-        masks("dumb-init", MaskSet::Blocked, 0),
+        caught("bash", BASH.caught),
+        masks("bash", MaskSet::Ignored, BASH.ignored),
+        masks("bash", MaskSet::Blocked, BASH.blocked),
+        caught("c-init", PLAIN.caught),
+        caught("go-init", GO.caught),
+        caught("tini", TINI.caught),
+        masks("tini", MaskSet::Ignored, TINI.ignored),
+        masks("tini", MaskSet::Blocked, TINI.blocked),
+        caught("dumb-init", DUMB_INIT.caught),
+        masks("dumb-init", MaskSet::Blocked, DUMB_INIT.blocked),
         from_outside("host-shell", "c-init", SIGTERM, DROPPED),
         lives("c-init"),
         from_outside("host-shell", "tini", SIGTERM, AWAITED),
@@ -79,8 +81,8 @@ pub const SCENARIO: Scenario = Scenario {
          that something is called, not that the process ends.",
     ),
     exercises: &[
-        "A signalfd does show in SigBlk: `sigwhy lab run catatonit`",
-        "What a stop would do to each container that runs here: `sigwhy audit`",
+        "A signalfd does show in SigBlk: `sudo sigwhy lab run catatonit`",
+        "What a stop would do to each container that runs here: `sudo sigwhy audit`",
         "Your own shell: `grep Sig /proc/self/status`",
     ],
     functions: &["sig_ignored", "do_sigtimedwait", "sig_task_ignored"],

@@ -12,10 +12,12 @@ mod docker_exec;
 mod docker_stop;
 mod dumb_init;
 mod fault_init;
+mod from_beside;
 mod from_where;
 mod global_init;
 mod go_init;
 mod go_init_proc;
+mod go_init_stale;
 mod handler;
 mod init_exits;
 mod kill_init;
@@ -23,7 +25,7 @@ mod kill_init_from_host;
 mod masks;
 mod never_generated;
 mod orphans;
-mod programs;
+pub mod programs;
 mod realtime;
 mod shell_wrapper;
 mod signal_dispositions;
@@ -33,6 +35,7 @@ mod tini;
 mod tini_g;
 mod trap_deferred;
 mod unblock;
+mod zombie_chain;
 mod zombies;
 
 /// A chapter of the course.
@@ -51,6 +54,7 @@ pub const COURSE: &[Chapter] = &[
             &kill_init_from_host::SCENARIO,
             &handler::SCENARIO,
             &from_where::SCENARIO,
+            &from_beside::SCENARIO,
             &global_init::SCENARIO,
         ],
     },
@@ -82,11 +86,16 @@ pub const COURSE: &[Chapter] = &[
             &dumb_init::SCENARIO,
             &catatonit::SCENARIO,
             &go_init_proc::SCENARIO,
+            &go_init_stale::SCENARIO,
         ],
     },
     Chapter {
         title: "Children",
-        scenarios: &[&orphans::SCENARIO, &zombies::SCENARIO],
+        scenarios: &[
+            &orphans::SCENARIO,
+            &zombie_chain::SCENARIO,
+            &zombies::SCENARIO,
+        ],
     },
     Chapter {
         title: "Signals that wait",

@@ -3,11 +3,7 @@
 use tracer_common::signals::SIGTERM;
 
 use super::terms::*;
-use crate::lab::scenario::{Actor, Scenario, Step};
-
-const fn probe(from: Actor, to: Actor, errno: i32) -> Step {
-    Step::Probe { from, to, errno }
-}
+use crate::lab::scenario::{Scenario, Step};
 
 pub const SCENARIO: Scenario = Scenario {
     name: "never-generated",
@@ -39,10 +35,7 @@ pub const SCENARIO: Scenario = Scenario {
         refused("guest", "worker", SIGTERM, libc::EPERM),
         refused("neighbour", "worker", SIGTERM, libc::ESRCH),
         probe("shell", "worker", 0),
-        Step::KillAll {
-            from: "shell",
-            signal: SIGTERM,
-        },
+        kill_all("shell", SIGTERM),
         die("worker"),
         die("guest"),
         probe("shell", "worker", 0),
@@ -58,17 +51,18 @@ pub const SCENARIO: Scenario = Scenario {
         lives("shell"),
     ],
     lesson: "The kernel looks for the process and asks for permission before anything else; what \
-             fails there never becomes a signal, and no tracer of signals can show it. The sender \
-             knows, by errno. kill -0 $PID proves that a number is in use, not that a process \
-             runs, nor that it is the one you mean.",
+             fails there never becomes a signal. The sender knows, by errno. sigwhy live shows a \
+             refusal as FAILED (permission_denied) where it may watch check_kill_permission(); \
+             the lab does without that. kill -0 $PID proves that a number is in use, not that a \
+             process runs.",
     article: Some(
         "Often written: kill -9 -1 in a container kills everything. In truth: it skips PID 1 and \
          the caller. They get no signal that could be dropped; the kernel does not even try.",
     ),
     exercises: &[
-        "What does reach PID 1, and is dropped: `sigwhy lab run kill-init`",
+        "What does reach PID 1, and is dropped: `sudo sigwhy lab run kill-init`",
         "EPERM in your own shell, if you are not root: `kill -0 1; echo $?`",
-        "A zombie answers: `bash -c 'sleep 1 & exec sleep 3' & sleep 2; kill -0 $(pgrep -P $!) && echo there`",
+        "A zombie answers: `sh -c 'true & exec sleep 2' & sleep 1; kill -0 $(pgrep -P $!) && echo yes`",
     ],
     functions: &["kill_something_info", "check_kill_permission", "find_vpid"],
     also: 0,

@@ -3,7 +3,7 @@
 use tracer_common::signals::{SIGCHLD, mask};
 
 use super::terms::*;
-use crate::lab::scenario::Scenario;
+use crate::lab::scenario::{Scenario, Step};
 
 pub const SCENARIO: Scenario = Scenario {
     name: "orphans",
@@ -12,16 +12,21 @@ pub const SCENARIO: Scenario = Scenario {
     see: &[
         "C's parent changes without any signal to C.",
         "B is a zombie (Z) until A reaps it.",
+        "A subreaper in between gets the orphan, and PID 1 does not.",
     ],
     prediction: "A is PID 1 of a container, started B, and B started C. B exits: A gets a SIGCHLD, \
                  B stays as a zombie, and C is now a child of A. A reaps B. Then C exits: the SIGCHLD \
-                 goes to A, who never started C, and A must reap it too. Both SIGCHLD are dropped, \
-                 for A has no handler.",
+                 goes to A, who never started C and must reap it too. The same with D, E and F, \
+                 but D is a subreaper: E exits, and F is a child of D.",
     setup: &[
         host("host-shell"),
         init("A", "host-shell"),
         child("B", "A"),
         child("C", "B"),
+        child("D", "A"),
+        Step::Subreaper { who: "D" },
+        child("E", "D"),
+        child("F", "E"),
     ],
     steps: &[
         peek("C"),
@@ -34,6 +39,10 @@ pub const SCENARIO: Scenario = Scenario {
         die("C"),
         peek("C"),
         reap("A", "C"),
+        exit("E", 0),
+        die("E"),
+        reap("D", "E"),
+        peek("F"),
     ],
     expected: &[
         parent("C", "B"),
@@ -46,6 +55,9 @@ pub const SCENARIO: Scenario = Scenario {
         state("C", 'Z'),
         parent("C", "A"),
         exits("C", 0),
+        of_child("E", "D", NO_ACTION),
+        exits("E", 0),
+        parent("F", "D"),
         lives("A"),
     ],
     lesson: "A PID 1 that never calls wait() for children it did not start collects a zombie for \
@@ -58,8 +70,9 @@ pub const SCENARIO: Scenario = Scenario {
          and only else to PID 1 of the namespace that the dead parent lived in.",
     ),
     exercises: &[
-        "Three that die at once, and one SIGCHLD: `sigwhy lab run zombies`",
-        "The parent is outside of the container: `sigwhy lab run docker-exec`",
+        "C dies first, and B does not wait: `sudo sigwhy lab run zombie-chain`",
+        "Three that die at once, and one SIGCHLD: `sudo sigwhy lab run zombies`",
+        "The parent is outside of the container: `sudo sigwhy lab run docker-exec`",
         "Why the SIGCHLD is dropped, and not only for PID 1: `sigwhy explain --signal CHLD`",
     ],
     functions: &[

@@ -57,13 +57,13 @@ pub const SCENARIO: Scenario = Scenario {
              Do not rely on it.",
     article: Some(
         "Often written: the shell form of CMD always puts a shell at PID 1. In truth: bash and \
-         busybox sh run a single simple command by exec anyway; Debian's dash does not. The same \
+         busybox sh run a single simple command by exec anyway; Debian 12's dash does not. The same \
          Dockerfile stops at once on one base image and after ten seconds on another.",
     ),
     exercises: &[
-        "bash: `unshare -pf --mount-proc bash -c 'cat /proc/1/comm'`",
-        "dash: `unshare -pf --mount-proc dash -c 'cat /proc/1/comm'`",
-        "A shell with a trap instead: `sigwhy lab run trap-deferred`",
+        "bash: `sudo unshare -pf --mount-proc bash -c 'cat /proc/1/comm'`",
+        "dash: `sudo unshare -pf --mount-proc dash -c 'cat /proc/1/comm'`",
+        "A shell with a trap instead: `sudo sigwhy lab run trap-deferred`",
     ],
     functions: &[
         "sig_task_ignored",

@@ -57,7 +57,7 @@ pub const SCENARIO: Scenario = Scenario {
     exercises: &[
         "The third one as PID 1: `sigwhy explain --signal TERM --init --from itself`",
         "Ignored and blocked: `sigwhy explain --signal TERM --blocked --handler ignore`",
-        "The same three in bash: `bash -c 'trap \"\" TERM; kill $$; trap \"echo caught\" TERM; kill $$; trap - TERM; kill $$'`",
+        "The same three in bash: `bash -c 'for t in \"\" \"echo hi\" -; do trap \"$t\" TERM; kill $$; done'`",
     ],
     functions: &["do_sigaction", "sig_handler_ignored", "complete_signal"],
     also: 0,

@@ -37,7 +37,7 @@ pub const SCENARIO: Scenario = Scenario {
         zap("app", 0, 0),
         exits("app", BY_SIGTERM),
     ],
-    lesson: "Whoever waits for a signal in sigwait has blocked it first, and a blocked signal is \
+    lesson: "Whoever waits for a signal in sigwait must have blocked it first, and a blocked one is \
              never dropped where it is sent: so PID 1 needs no handler. A signalfd works the same \
              way (systemd's). Neither leaves a signal_deliver event: a tracer that looks only for \
              that one would call this signal lost.",
@@ -47,8 +47,8 @@ pub const SCENARIO: Scenario = Scenario {
          from the queue.",
     ),
     exercises: &[
-        "What /proc shows of such a process: `sigwhy lab run masks`",
-        "The whole of tini: `sigwhy lab run tini`",
+        "What /proc shows of such a process: `sudo sigwhy lab run masks`",
+        "The whole of tini: `sudo sigwhy lab run tini`",
         "The tests with sigwait: `sigwhy explain --signal TERM --init --sigwait`",
     ],
     functions: &["sig_ignored", "do_sigtimedwait", "dequeue_signal"],

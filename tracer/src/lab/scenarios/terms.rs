@@ -35,6 +35,8 @@ pub const TERMINATED: Decision = (Outcome::Fatal, Reason::DefaultTerminate);
 pub const DUMPED: Decision = (Outcome::Fatal, Reason::DefaultCore);
 /// SIGKILL to an ordinary process.
 pub const KILLED: Decision = (Outcome::Fatal, Reason::Kill);
+/// The target is dead, or as good as.
+pub const TOO_LATE: Decision = (Outcome::Dropped, Reason::TargetExiting);
 /// SIGKILL to PID 1 of a container, from a sender that it cannot see.
 pub const FORCED: Decision = (Outcome::Fatal, Reason::ForcedOnInit);
 
@@ -103,6 +105,21 @@ pub const fn kill_group(from: Actor, leader: Actor, signal: u32) -> Step {
     }
 }
 
+/// kill(0).
+pub const fn kill_own_group(from: Actor, signal: u32) -> Step {
+    Step::KillOwnGroup { from, signal }
+}
+
+/// kill(-1).
+pub const fn kill_all(from: Actor, signal: u32) -> Step {
+    Step::KillAll { from, signal }
+}
+
+/// Signal 0.
+pub const fn probe(from: Actor, to: Actor, errno: i32) -> Step {
+    Step::Probe { from, to, errno }
+}
+
 pub const fn refused(from: Actor, to: Actor, signal: u32, errno: i32) -> Step {
     Step::Refused {
         from,
@@ -144,6 +161,15 @@ pub const fn reap(who: Actor, child: Actor) -> Step {
     Step::Reap { who, child }
 }
 
+/// waitpid(2) of who is no child.
+pub const fn cannot_reap(who: Actor, child: Actor) -> Step {
+    Step::CannotReap {
+        who,
+        child,
+        errno: libc::ECHILD,
+    }
+}
+
 const fn sent(from: From, to: Actor, signal: u32, decision: Decision, forced: bool) -> Expect {
     Expect::Signal {
         from,
@@ -176,6 +202,12 @@ pub const fn zapped(init: Actor, to: Actor) -> Expect {
 pub const fn of_child(child: Actor, to: Actor, decision: Decision) -> Expect {
     let signal = tracer_common::signals::SIGCHLD;
     sent(From::Child(child), to, signal, decision, false)
+}
+
+/// SIGCHLD about a dead child that the end of its parent has left to `to`.
+pub const fn of_orphan(child: Actor, of: Actor, to: Actor, decision: Decision) -> Expect {
+    let signal = tracer_common::signals::SIGCHLD;
+    sent(From::Orphan { child, of }, to, signal, decision, false)
 }
 
 /// A fault of its own. It is forced where the processor gave no reason, so that

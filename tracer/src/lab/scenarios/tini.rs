@@ -2,7 +2,7 @@
 
 use tracer_common::signals::{SIGTERM, SIGTTIN, SIGTTOU};
 
-use super::programs::TINI_WAITS_FOR;
+use super::programs::TINI;
 use super::terms::*;
 use crate::lab::scenario::Scenario;
 
@@ -26,7 +26,7 @@ pub const SCENARIO: Scenario = Scenario {
         child("app", "tini"),
         member("worker", "app"),
         handle("worker", SIGTERM),
-        sigwait("tini", TINI_WAITS_FOR),
+        sigwait("tini", TINI.awaited),
     ],
     steps: &[
         kill("host-shell", "tini", SIGTERM),
@@ -60,8 +60,8 @@ pub const SCENARIO: Scenario = Scenario {
          the process group of that child, and no further.",
     ),
     exercises: &[
-        "The same with -g: `sigwhy lab run tini-g`",
-        "To the group, and once more in the end: `sigwhy lab run dumb-init`",
+        "The same with -g: `sudo sigwhy lab run tini-g`",
+        "To the group, and once more in the end: `sudo sigwhy lab run dumb-init`",
         "Why app dies where tini would not: `sigwhy explain --signal TERM`",
     ],
     functions: &["do_sigtimedwait", "kill_pid_info", "zap_pid_ns_processes"],

@@ -2,7 +2,7 @@
 
 use tracer_common::signals::{SIGTERM, SIGTTIN, SIGTTOU};
 
-use super::programs::TINI_WAITS_FOR;
+use super::programs::TINI;
 use super::terms::*;
 use crate::lab::scenario::{Scenario, Step};
 
@@ -29,7 +29,7 @@ pub const SCENARIO: Scenario = Scenario {
         member("daemon", "app"),
         Step::SetSid { who: "daemon" },
         handle("daemon", SIGTERM),
-        sigwait("tini", TINI_WAITS_FOR),
+        sigwait("tini", TINI.awaited),
     ],
     steps: &[
         kill("host-shell", "tini", SIGTERM),
@@ -71,8 +71,8 @@ pub const SCENARIO: Scenario = Scenario {
     ),
     exercises: &[
         "Groups and sessions on your machine: `ps -eo pid,pgid,sid,args`",
-        "Without -g: `sigwhy lab run tini`",
-        "Without any init: `sigwhy lab run docker-stop`",
+        "Without -g: `sudo sigwhy lab run tini`",
+        "Without any init: `sudo sigwhy lab run docker-stop`",
     ],
     functions: &[
         "kill_something_info",

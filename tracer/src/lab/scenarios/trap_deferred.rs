@@ -68,9 +68,9 @@ pub const SCENARIO: Scenario = Scenario {
          signal is handled, and the ten seconds pass all the same.",
     ),
     exercises: &[
-        "Less patience: `sigwhy lab run trap-deferred --grace 0`",
-        "A real bash that is late: `time bash -c 'trap \"echo trap; exit\" TERM; (sleep 1; kill $$) & sleep 3; echo not here'`",
-        "And one in time: `time bash -c 'trap \"echo trap; exit\" TERM; (sleep 1; kill $$) & sleep 3 & wait; echo not here'`",
+        "Less patience: `sudo sigwhy lab run trap-deferred --grace 0`",
+        "A real bash that is late: `time bash -c 'trap exit TERM; (sleep 1; kill $$) & sleep 3; echo no'`",
+        "And one in time: `time bash -c 'trap exit TERM; (sleep 1; kill $$) & sleep 3 & wait'`",
     ],
     functions: &["sig_handler_ignored", "get_signal", "zap_pid_ns_processes"],
     also: 0,

@@ -31,7 +31,7 @@ pub fn list(
     let first = scenarios().next().map_or("NAME", |s| s.name);
     let line = format!(
         "Begin with `sudo sigwhy lab run {first} --step`. `sigwhy lab show NAME` tells what a \
-         scenario does and why, without running it."
+         lesson does and why, without running it."
     );
     writeln!(out, "{}", wrap(&line, columns, "", ""))?;
     out.flush()

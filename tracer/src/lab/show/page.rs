@@ -20,11 +20,7 @@ pub fn page(
 ) -> io::Result<()> {
     let mut show = Show::new(out, options);
     show.title(scenario)?;
-    if !scenario.see.is_empty() {
-        show.heading("WHAT YOU WILL SEE", "")?;
-        show.points(scenario.see)?;
-        writeln!(show.out)?;
-    }
+    show.see(scenario)?;
     show.heading("WHO IS THERE", "")?;
     show.steps(scenario.setup, grace, |_| "  - ".to_owned())?;
     writeln!(show.out)?;

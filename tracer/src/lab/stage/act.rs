@@ -34,6 +34,12 @@ impl Stage<'_> {
                 self.company.inits.push(init.clone());
                 self.enter(name, init, Some(parent))
             }
+            Step::InitMember { name, parent } => {
+                let parent_process = self.actor(parent)?;
+                let init = parent_process.spawn(Place::NewNamespace, Group::Inherit, name)?;
+                self.company.inits.push(init.clone());
+                self.enter(name, init, Some(parent))
+            }
             Step::Child { name, parent } => {
                 let child = self.actor(parent)?.spawn_child(name)?;
                 self.enter(name, child, Some(parent))
@@ -157,6 +163,7 @@ impl Stage<'_> {
                 // It may be in that group.
                 self.send(from, kill(pid, signal), true)
             }
+            Step::KillOwnGroup { from, signal } => self.send(from, kill(0, signal), true),
             Step::Raise { who, signal } => {
                 let signal = number(signal);
                 self.send(who, Order::Raise { signal }, true)
@@ -165,6 +172,7 @@ impl Stage<'_> {
             Step::Fault { who } => self.send(who, Order::Fault, true),
             Step::SetUid { who, uid } => self.actor(who)?.order(Order::SetUid { uid }),
             Step::SetSid { who } => self.actor(who)?.order(Order::SetSid),
+            Step::Subreaper { who } => self.actor(who)?.order(Order::Subreaper),
             Step::LimitPending { who, count } => {
                 self.actor(who)?.order(Order::LimitPending { count })
             }
@@ -182,6 +190,13 @@ impl Stage<'_> {
             }
             Step::Die { who } => self.actor(who)?.await_death(SOON).map(drop),
             Step::Reap { who, child } => self.reap(who, child),
+            Step::CannotReap { who, child, errno } => {
+                let order = Order::Reap {
+                    pid: self.number(who, child)?,
+                    millis: 0,
+                };
+                self.must_end_with(who, order, errno)
+            }
             // Docker counts by itself, and what is done next is done before it kills.
             Step::Grace if self.stopping.is_some() => self.backstage.pause(self.manner.grace / 2),
             Step::Grace => self.backstage.pause(self.manner.grace),
@@ -277,7 +292,7 @@ impl Stage<'_> {
         });
         let parent = parent.map(|(name, _)| *name);
         let state = state_words(stat.state);
-        let parent_name = parent.unwrap_or("no process of this scenario");
+        let parent_name = parent.unwrap_or("no process of this lesson");
         self.tell(format!(
             "{who} is in state {state}, its parent is {parent_name}"
         ));
