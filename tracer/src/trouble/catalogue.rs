@@ -157,7 +157,7 @@ pub const ALL: &[Entry] = &[
         id: "nothing-shown",
         title: "live shows nothing",
         said: &[],
-        why: "live shows signals from and to containers. Signals between processes of the host are left out, and so are SIGCHLD, SIGURG, the C library's own, and SIGWINCH but to the init of a container. A kill(2) that the kernel refuses (EPERM, ESRCH) makes no signal at all. Filters are joined by and.",
+        why: "live shows signals from and to containers. Signals between processes of the host are left out, and so are SIGCHLD, SIGURG, the C library's own, and SIGWINCH but to the init of a container. A kill(2) that the kernel refuses makes no signal at all: of EPERM and EACCES the hook `permission` tells, where `sigwhy doctor` has it; of ESRCH nothing does. Filters are joined by and.",
         steps: &[
             "Does it see anything? `sudo sigwhy live --all` and, in another terminal, `sleep 9 & kill $!`",
             "Does the name match? `sudo sigwhy ps -c NAME`",

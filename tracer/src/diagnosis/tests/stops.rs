@@ -51,8 +51,10 @@ fn sender_denied() {
         barred(Tape::new("app").named(2, "server")),
         &[(2, true, false)],
     );
-    assert_eq!(ids(stop.clone()), ["SENDER_DENIED", "GRACE_EXPIRED_KILL"]);
-    insta::assert_snapshot!("sender_denied", paragraph(&stop));
+    assert_eq!(
+        golden("SENDER_DENIED", stop.clone()),
+        ["SENDER_DENIED", "GRACE_EXPIRED_KILL"]
+    );
     let episode = episodes(&stop).pop().expect("one");
     assert_eq!(
         episode.grace_ns.map(|grace| grace / 1_000_000_000),
@@ -62,8 +64,7 @@ fn sender_denied() {
     let alive = barred(Tape::new("app"))
         .at(70_000)
         .signal(9, From::Runtime, 1, DENIED);
-    assert_eq!(ids(alive.clone()), ["SENDER_DENIED"]);
-    insta::assert_snapshot!("sender_denied_alive", paragraph(&alive));
+    assert_eq!(golden("SENDER_DENIED_alive", alive), ["SENDER_DENIED"]);
 }
 
 #[test]
