@@ -48,7 +48,7 @@ mod tests {
         include_str!("../../../tests/runtimes/docker.rs"),
         include_str!("../../../tests/runtimes/verdicts.rs"),
         include_str!("../../../tests/runtimes/kubelet.rs"),
-        include_str!("../import/tests.rs"),
+        include_str!("../import/tests/mod.rs"),
     ];
 
     /// What is proved by records alone, of which `docs/diagnoses.md` says why.
