@@ -41,3 +41,13 @@ fn a_container_among_the_hosts_processes() -> Outcome {
     found(&episode, &["HOST_PIDNS"]);
     Ok(())
 }
+
+#[test]
+fn a_container_in_another_ones_namespace() -> Outcome {
+    let episode = stopped(|runtime| {
+        let pause = runtime.spawn_init("pause")?;
+        runtime.inject(&pause, "app")
+    })?;
+    found(&episode, &["SHARED_PIDNS"]);
+    Ok(())
+}

@@ -324,6 +324,16 @@ fn what_a_container_leaves_in_the_hosts_namespace() -> Outcome {
 }
 
 #[test]
+fn what_a_guest_leaves_in_another_containers_namespace() -> Outcome {
+    let host = run("c-init", &[], &[])?;
+    host.until_it_is("c-init")?;
+    let into = format!("--pid=container:{}", host.docker_name());
+    assert_eq!(left_over(&into)?, ["SHARED_PIDNS"]);
+    assert!(host.runs());
+    Ok(())
+}
+
+#[test]
 fn one_container_by_its_name() -> Outcome {
     let wanted = run("c-init", &[], &[])?;
     let other = run("c-init", &[], &[])?;

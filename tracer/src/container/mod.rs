@@ -188,6 +188,9 @@ impl Identity {
     /// As records show it, of a process in PID namespace `pid_ns`, whose init is
     /// `init`.
     pub fn shown(&self, pid_ns: u32, init: Option<(u32, Comm)>) -> ContainerRef {
+        // In another one's namespace that one's init is not its own.
+        let is_own = |pid: &(u32, Comm)| self.init_pid.is_none_or(|own| own == pid.0);
+        let init = init.filter(is_own);
         ContainerRef(Arc::new(Container {
             id: self.id.clone(),
             name: self.label().unwrap_or_else(|| format!("pidns-{pid_ns}")),
@@ -230,6 +233,15 @@ mod tests {
         let mut identity = Identity::new(Runtime::Containerd);
         assert_eq!(identity.label(), None);
         assert_eq!(identity.shown(7, None).name, "pidns-7");
+        identity.init_pid = Some(100);
+        let of = |init: u32| identity.shown(7, Some((init, Comm::from("pause"))));
+        assert_eq!(
+            (of(100).init_pid, of(100).init_comm.is_some()),
+            (Some(100), true)
+        );
+        // A guest in the namespace of another container.
+        assert_eq!((of(90).init_pid, of(90).init_comm), (Some(100), None));
+        identity.init_pid = None;
         identity.id = Some("0123456789abcdef".repeat(4));
         assert_eq!(identity.label().as_deref(), Some("0123456789ab"));
         identity.id = Some("my-long-runc-name".to_owned());

@@ -322,7 +322,7 @@ catalogue! {
         "The container shares a PID namespace (a pod's): its main process is no init, its end takes nobody along, and others of it had to be killed one by one."
         if "the exit of the container's main process, which is no init, and a SIGKILL of the runtime to others of it later"
         fix "Have the main process end its children, which go to the pod's PID 1."
-        proof ["shared_namespace"];
+        proof ["shared_namespace" "a_container_in_another_ones_namespace" "what_a_guest_leaves_in_another_containers_namespace"];
     SigpipeSwallowed "SIGPIPE_SWALLOWED" by lost::sigpipe
         "PID 1 writes to a closed pipe over and over: SIGPIPE, which would end another process, is dropped for it."
         if "three SIGPIPEs or more to the init dropped by `unkillable_init`"

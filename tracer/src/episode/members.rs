@@ -176,7 +176,8 @@ impl Episodes {
 /// The init of a container of which only a member was seen.
 fn unseen_init(member: &Process) -> Option<Process> {
     let container = member.container.as_ref()?;
-    let is_inside = member.ns_level.is_some_and(|level| level > 0);
+    // In a namespace that is not its own it is no PID 1, and nobody tells its name.
+    let is_inside = member.ns_level.is_some_and(|level| level > 0) && container.init_comm.is_some();
     Some(Process {
         pid: Some(container.init_pid?),
         tid: container.init_pid,

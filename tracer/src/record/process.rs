@@ -183,9 +183,10 @@ pub struct Container {
     pub cgroup: Option<String>,
     /// Inode of the PID namespace.
     pub pid_ns: u32,
-    /// The init, as the host sees it.
+    /// The init, as the host sees it; the main process of a container in a PID
+    /// namespace that is not its own.
     pub init_pid: Option<u32>,
-    /// The init's name.
+    /// The init's name, in a PID namespace of its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub init_comm: Option<Comm>,
 }
