@@ -6,6 +6,7 @@ use super::cri::{Container, ContainerMetadata, ImageSpec, Sandbox, SandboxMetada
 use super::fake::{Fake, Manner};
 use super::*;
 
+mod looks;
 mod nonsense;
 
 const DOCKER: &str = "/run/docker.sock";
