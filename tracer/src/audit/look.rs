@@ -1,6 +1,6 @@
 //! The facts about each container: its main process, the others, the dead.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -30,7 +30,7 @@ pub struct Facts {
     pub others: Vec<Task>,
     /// Numbers that some process on the machine has.
     pub taken: Arc<BTreeSet<u32>>,
-    /// The parents of the dead.
+    /// The parents of the dead, each once.
     pub parents: Vec<Task>,
     /// It is in the PID namespace of the machine.
     pub on_host: bool,
@@ -65,7 +65,6 @@ fn facts(root: &Root, wanted: &Wanted, patience: Option<Duration>) -> Vec<Facts>
     for task in all.iter_mut().filter(|task| task.is_dead()) {
         task.look_closer(root);
     }
-    let host = process::host_ns(root);
     // A child is dead for a moment before it is reaped: where nothing tells since
     // when it is, it counts if it still is after a while.
     let is_unclear = |task: &&Task| task.is_dead() && task.idle_ns.is_none();
@@ -79,11 +78,20 @@ fn facts(root: &Root, wanted: &Wanted, patience: Option<Duration>) -> Vec<Facts>
             .collect();
         all.retain(|task| !gone.contains(&task.pid));
     }
-    let taken: Arc<BTreeSet<u32>> = Arc::new(all.iter().map(|task| task.pid).collect());
+    let everybody = Everybody::new(root, &all);
     rows.into_iter()
-        .map(|row| of(root, row, &all, &taken, host))
+        .map(|row| everybody.facts(root, row))
         .filter(is_to_be_told)
         .collect()
+}
+
+/// Whatever runs, and what holds for all: looked through once, not for each container.
+struct Everybody<'a> {
+    by_pid: BTreeMap<u32, &'a Task>,
+    by_ns: BTreeMap<u32, Vec<&'a Task>>,
+    taken: Arc<BTreeSet<u32>>,
+    host: Option<u32>,
+    now_ticks: Option<u64>,
 }
 
 /// Whether it is there: what has ended since the list was made is left out, and so
@@ -99,47 +107,120 @@ fn is_to_be_told(facts: &Facts) -> bool {
     }
 }
 
-fn of(root: &Root, row: Row, all: &[Task], taken: &Arc<BTreeSet<u32>>, host: Option<u32>) -> Facts {
-    let main_pid = row.main.as_ref().map(|main| main.pid);
-    let find = |pid: u32| all.iter().find(|task| task.pid == pid);
-    let main = main_pid.and_then(find).cloned().map(|mut main| {
-        main.look_closer(root);
-        main
-    });
-    // A namespace of its own has all that is in it; the dead of a shared one
-    // cannot be told apart.
-    let is_its = |task: &&Task| {
-        Some(task.pid) != main_pid
-            && (row.pids.contains(&task.pid) || (!row.shares_pid_ns && task.pid_ns == row.pid_ns))
-    };
-    let others: Vec<Task> = all.iter().filter(is_its).cloned().collect();
-    let parents = others
-        .iter()
-        .filter(|task| task.is_dead())
-        .filter_map(|task| find(task.status.ppid).cloned())
-        .collect();
-    let signal = row.stop.map(|stop| stop.signal);
-    Facts {
-        args: main_pid.map_or_else(Vec::new, |pid| process::args(root, pid)),
-        settings: main_pid.map_or_else(Settings::default, |pid| settings(root, pid)),
-        taker: main_pid
-            .zip(signal)
-            .and_then(|(pid, signal)| takers::of(root, pid, signal)),
-        parent: main
-            .as_ref()
-            .and_then(|main| find(main.status.ppid))
-            .cloned(),
-        main,
-        others,
-        parents,
-        taken: Arc::clone(taken),
-        on_host: host.is_some() && row.pid_ns == host,
-        now_ticks: now_ticks(root),
-        row,
+impl<'a> Everybody<'a> {
+    fn new(root: &Root, all: &'a [Task]) -> Self {
+        let mut by_ns: BTreeMap<u32, Vec<&Task>> = BTreeMap::new();
+        for task in all {
+            if let Some(ns) = task.pid_ns {
+                by_ns.entry(ns).or_default().push(task);
+            }
+        }
+        Self {
+            by_pid: all.iter().map(|task| (task.pid, task)).collect(),
+            by_ns,
+            taken: Arc::new(all.iter().map(|task| task.pid).collect()),
+            host: process::host_ns(root),
+            now_ticks: now_ticks(root),
+        }
+    }
+
+    fn find(&self, pid: u32) -> Option<&'a Task> {
+        self.by_pid.get(&pid).copied()
+    }
+
+    /// Who else is in a container.
+    fn others(&self, row: &Row, main: Option<u32>) -> Vec<Task> {
+        let listed = row.pids.iter().filter_map(|pid| self.find(*pid));
+        // A namespace of its own has all that is in it; the dead of a shared one
+        // cannot be told apart.
+        let own = row.pid_ns.filter(|_| !row.shares_pid_ns);
+        let inside = own.and_then(|ns| self.by_ns.get(&ns)).into_iter().flatten();
+        let all: BTreeMap<u32, &Task> = listed
+            .chain(inside.copied())
+            .filter(|task| Some(task.pid) != main)
+            .map(|task| (task.pid, task))
+            .collect();
+        all.into_values().cloned().collect()
+    }
+
+    fn facts(&self, root: &Root, row: Row) -> Facts {
+        let main_pid = row.main.as_ref().map(|main| main.pid);
+        let main = main_pid
+            .and_then(|pid| self.find(pid))
+            .cloned()
+            .map(|mut main| {
+                main.look_closer(root);
+                main
+            });
+        let others = self.others(&row, main_pid);
+        let dead = others.iter().filter(|task| task.is_dead());
+        let parents: BTreeSet<u32> = dead.map(|task| task.status.ppid).collect();
+        let parents = parents.into_iter().filter_map(|pid| self.find(pid));
+        let signal = row.stop.map(|stop| stop.signal);
+        Facts {
+            args: main_pid.map_or_else(Vec::new, |pid| process::args(root, pid)),
+            settings: main_pid.map_or_else(Settings::default, |pid| settings(root, pid)),
+            taker: main_pid
+                .zip(signal)
+                .and_then(|(pid, signal)| takers::of(root, pid, signal)),
+            parent: main
+                .as_ref()
+                .and_then(|main| self.find(main.status.ppid))
+                .cloned(),
+            main,
+            parents: parents.cloned().collect(),
+            others,
+            taken: Arc::clone(&self.taken),
+            on_host: self.host.is_some() && row.pid_ns == self.host,
+            now_ticks: self.now_ticks,
+            row,
+        }
     }
 }
 
 fn settings(root: &Root, pid: u32) -> Settings {
     let environment = root.text(format!("/proc/{pid}/environ"));
     Settings::of(&environment.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::container::fixtures::{ID, Process, Tree};
+    use crate::decide::Reason;
+
+    /// A container with a process that came in by nsenter, and one in it whose own
+    /// namespace is shared.
+    #[test]
+    fn who_is_in_a_container() {
+        let tree = Tree::new();
+        let docker = format!("/docker/{ID}");
+        let host = 4_026_531_836;
+        tree.process(&Process::init(1, "systemd", host, "/init.scope"));
+        tree.process(&Process::new(60, "bash"));
+        tree.process(&Process::init(100, "app", 4001, &docker).child_of(60));
+        let status = "State:\tS\nPPid:\t60\nNSpid:\t100\t1\nSigBlk:\t0\nSigIgn:\t0\nSigCgt:\t0\n";
+        tree.file("/proc/100/status", status);
+        let inside = |pid, ns_pid, cgroup: &str| {
+            let mut process = Process::init(pid, "server", 4001, cgroup).child_of(100);
+            process.ns_pid = ns_pid;
+            process
+        };
+        tree.process(&inside(102, 3, "/user.slice/session-1.scope"));
+        tree.process(&inside(101, 2, &docker));
+        tree.file("/proc/uptime", "100.00 1.00\n");
+        let all = facts(&tree.root(), &Wanted::default(), None);
+        let [one] = all.as_slice() else {
+            panic!("{all:#?}");
+        };
+        let others: Vec<u32> = one.others.iter().map(|task| task.pid).collect();
+        assert_eq!(others, [101, 102]);
+        assert_eq!(one.parent.as_ref().map(|parent| parent.pid), Some(60));
+        assert_eq!((one.now_ticks, one.on_host), (Some(10_000), false));
+        let reason = one.row.stop.map(|stop| stop.reason);
+        assert_eq!(reason, Some(Reason::UnkillableInit));
+        for pid in [1, 60, 100, 101, 102] {
+            assert!(one.taken.contains(&pid));
+        }
+    }
 }

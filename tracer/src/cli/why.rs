@@ -97,7 +97,7 @@ fn everything(args: &Args, root: &Root) -> anyhow::Result<ExitCode> {
     // Read once for all of them: only who seems to be stuck is looked at anew.
     let all = Task::all(root);
     let seems_stuck = |target: &&Target| {
-        let glance = target.among(root, || all.clone());
+        let glance = target.among(root, || &all);
         glance.is_some_and(|verdict| verdict.is_stuck())
     };
     let stuck: Vec<Verdict> = targets

@@ -7,18 +7,43 @@
 //! the outer container's own: they can name what is inside of it and nothing
 //! else, and they may never come, so this belongs where nobody waits for it.
 
+use std::collections::HashMap;
+
 use super::runtimes::{self, Clue, Parent};
 use super::{Identity, Root, process, shapes};
 
+/// Who is in which container, and in none within it, as it was at one time: to look
+/// through all processes once is enough for any number of containers.
+#[derive(Debug, Default)]
+pub struct Members(HashMap<String, Vec<u32>>);
+
+impl Members {
+    pub fn read(root: &Root) -> Self {
+        let mut members: HashMap<String, Vec<u32>> = HashMap::new();
+        let mut all = process::all(root);
+        all.sort_unstable();
+        for pid in all {
+            if let Some(id) = container_of(root, pid) {
+                members.entry(id).or_default().push(pid);
+            }
+        }
+        Self(members)
+    }
+
+    fn of(&self, id: &str) -> &[u32] {
+        self.0.get(id).map_or(&[], Vec::as_slice)
+    }
+}
+
 /// What the runtime within the outer container calls this one. `None` if it is in
 /// none, or nothing in there knows it.
-pub fn identify(root: &Root, identity: &Identity) -> Option<Identity> {
+pub fn identify(root: &Root, identity: &Identity, members: &Members) -> Option<Identity> {
     let (outer, path) = (identity.outer.as_deref()?, identity.cgroup.as_deref()?);
     let id = identity.id.as_deref()?;
-    let (pid, parent) = runtime_of(root, outer, id)?;
+    let (pid, parent) = runtime_of(root, members.of(outer), id)?;
     let inside = root.of_process(pid)?;
     // Whoever has that number now must be in there too.
-    if !is_in(root, pid, outer) {
+    if container_of(root, pid).as_deref() != Some(outer) {
         return None;
     }
     let clue = Clue {
@@ -34,37 +59,28 @@ pub fn identify(root: &Root, identity: &Identity) -> Option<Identity> {
     is_it.then_some(told)
 }
 
-/// A process of the outer container, the one that watches over the inner if there
-/// is one: where a runtime keeps its files is as it sees them.
-fn runtime_of(root: &Root, outer: &str, id: &str) -> Option<(u32, Option<Parent>)> {
-    let mut all = process::all(root);
-    all.sort_unstable();
+/// Of the processes of the outer container the one that watches over the inner if
+/// there is one: where a runtime keeps its files is as it sees them.
+fn runtime_of(root: &Root, members: &[u32], id: &str) -> Option<(u32, Option<Parent>)> {
     let mut any = None;
-    for pid in all {
-        if !is_in(root, pid, outer) {
-            continue;
-        }
-        let Some(parent) = Parent::read(root, pid) else {
+    for pid in members {
+        let Some(parent) = Parent::read(root, *pid) else {
             continue;
         };
         if parent.id() == Some(id) {
-            return Some((pid, Some(parent)));
+            return Some((*pid, Some(parent)));
         }
-        any = any.or(Some((pid, None)));
+        any = any.or(Some((*pid, None)));
     }
     any
 }
 
-/// Whether a process is in that container and in none within it.
-fn is_in(root: &Root, pid: u32, id: &str) -> bool {
-    let text = root.text(format!("/proc/{pid}/cgroup")).unwrap_or_default();
-    // Most are elsewhere.
-    if !text.contains(id) {
-        return false;
-    }
+/// The innermost container that a process is in.
+fn container_of(root: &Root, pid: u32) -> Option<String> {
+    let text = root.text(format!("/proc/{pid}/cgroup"))?;
     let paths = text.lines().filter_map(|line| line.splitn(3, ':').nth(2));
-    let innermost = shapes::innermost(paths.map(str::to_owned));
-    innermost.is_some_and(|(_, shape)| shape.id.as_deref() == Some(id))
+    let (_, shape) = shapes::innermost(paths.map(str::to_owned))?;
+    shape.id
 }
 
 #[cfg(test)]
@@ -90,6 +106,39 @@ mod tests {
             cgroup: Some(inner),
             ..Identity::new(Runtime::Docker)
         }
+    }
+
+    fn identify(root: &Root, identity: &Identity) -> Option<Identity> {
+        super::identify(root, identity, &Members::read(root))
+    }
+
+    #[test]
+    fn who_is_in_which() {
+        let tree = Tree::new();
+        docker_in_docker(&tree);
+        tree.process(&Process::init(
+            45,
+            "containerd",
+            4_026_532_001,
+            &format!("/docker/{ID2}"),
+        ));
+        tree.process(&Process::new(60, "bash"));
+        let members = Members::read(&tree.root());
+        assert_eq!(members.of(ID2), [40, 45], "and not who is within");
+        assert_eq!(members.of(ID), [50]);
+        assert!(members.of("x").is_empty());
+        assert_eq!(members.0.len(), 2);
+    }
+
+    #[test]
+    fn whoever_has_left_meanwhile_is_not_looked_into() {
+        let tree = Tree::new();
+        let identity = docker_in_docker(&tree);
+        let members = Members::read(&tree.root());
+        let told = super::identify(&tree.root(), &identity, &members);
+        assert!(told.is_some());
+        tree.file("/proc/40/cgroup", "0::/user.slice\n");
+        assert_eq!(super::identify(&tree.root(), &identity, &members), None);
     }
 
     #[test]

@@ -70,9 +70,11 @@ impl Root {
                 read.open(self.at(path)).ok()
             }
             Some(root) => {
+                // Links like /proc/PID/root lead out of any root. RESOLVE_IN_ROOT takes
+                // none of them today, which openat2(2) does not promise to keep.
                 let how = OpenHow::new()
                     .flags(OFlag::from_bits_retain(flags))
-                    .resolve(ResolveFlag::RESOLVE_IN_ROOT);
+                    .resolve(ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS);
                 openat2(root, path, how).ok().map(File::from)
             }
         }

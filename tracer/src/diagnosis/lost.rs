@@ -90,8 +90,12 @@ pub fn denied(story: &Story) -> Option<Finding> {
 /// Others were there beside PID 1, or may have been: who they are its end tells,
 /// and what was said before that is to hold.
 fn has_others(story: &Story) -> bool {
-    (story.exit.is_none() && story.zap.is_none())
-        || !story.victims().is_empty()
+    (story.exit.is_none() && story.zap.is_none()) || are_others_seen(story)
+}
+
+/// Others were there beside PID 1.
+fn are_others_seen(story: &Story) -> bool {
+    !story.victims().is_empty()
         || !story.exits.is_empty()
         || !story.members.is_empty()
         || !story.forwards.is_empty()
@@ -124,12 +128,23 @@ pub fn shell_wrapper(story: &Story) -> Option<Finding> {
         (app, _) => format!("what it runs ({app}) are its children"),
     };
     let main = words::process(&story.main);
+    let is_seen = are_others_seen(story);
+    let child = match is_seen {
+        true => child,
+        false => "what it may run would be its child".to_owned(),
+    };
     let text = format!(
         "{}: {main} is a shell without a trap for it, and {child}{}",
         dropped(hop),
         and_then(story)
     );
-    Some(Finding::new(text, story.evidence(hop)))
+    let found = Finding::new(text, story.evidence(hop));
+    Some(match is_seen {
+        true => found,
+        false => found.uncertain(
+            "whether the shell runs anything no record tells: no other process of its namespace was seen",
+        ),
+    })
 }
 
 pub fn no_handler(story: &Story) -> Option<Finding> {
@@ -340,4 +355,48 @@ pub fn sigpipe(story: &Story) -> Option<Finding> {
         );
         Finding::new(text, [])
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::diagnosis::Teller;
+    use crate::episode::tape::{From, Tape, when};
+    use crate::record::{Diagnosis, Record};
+
+    fn diagnoses(tape: &Tape) -> Vec<Diagnosis> {
+        let (mut teller, mut out) = (Teller::new(), Vec::new());
+        for record in &tape.records {
+            teller.take(record, &mut out);
+        }
+        teller.tick(when(100_000_000), &mut out);
+        let all = out.into_iter().filter_map(|record| match record {
+            Record::Episode(episode) => Some(episode.diagnoses),
+            _ => None,
+        });
+        all.flatten().collect()
+    }
+
+    #[test]
+    fn a_shell_that_lives_on_may_run_nothing() {
+        // docker run -it IMAGE sh, and a docker stop from another terminal.
+        let alone = diagnoses(&Tape::new("sh").dropped(15, From::Runtime));
+        let [found] = alone.as_slice() else {
+            panic!("{alone:#?}");
+        };
+        assert_eq!(found.id, "PID1_SHELL_WRAPPER");
+        assert!(!found.complete && found.uncertain.is_some(), "{found:#?}");
+        assert!(found.summary.contains("what it may run"), "{found:#?}");
+
+        let wraps = Tape::new("sh")
+            .named(2, "server")
+            .dropped(15, From::Runtime)
+            .handled(10, From::Member(2), 2);
+        let wraps = diagnoses(&wraps);
+        let [found] = wraps.as_slice() else {
+            panic!("{wraps:#?}");
+        };
+        assert_eq!(found.id, "PID1_SHELL_WRAPPER");
+        assert_eq!(found.uncertain, None, "{found:#?}");
+        assert!(found.summary.contains("is its child"), "{found:#?}");
+    }
 }

@@ -34,27 +34,30 @@ pub struct Scene {
 impl Scene {
     /// Looks closer at those of `all` that concern a namespace. `None` where nobody is
     /// in it.
-    pub fn read(root: &Root, ns: u32, mut all: Vec<Task>) -> Option<Self> {
-        all.retain(|task| !task.is_kernel_thread());
+    pub fn read(root: &Root, ns: u32, all: &[Task]) -> Option<Self> {
+        let all: Vec<&Task> = all.iter().filter(|task| !task.is_kernel_thread()).collect();
         let outer = below(root, ns, &all);
         let is_in = |task: &Task| {
             let own = task.pid_ns;
             own == Some(ns) || own.is_some_and(|own| outer.contains_key(&own))
         };
-        let (mut tasks, mut others): (Vec<Task>, Vec<Task>) = all.into_iter().partition(is_in);
-        if tasks.is_empty() {
+        let (inside, outside): (Vec<&Task>, Vec<&Task>) =
+            all.iter().copied().partition(|task| is_in(task));
+        if inside.is_empty() {
             return None;
         }
+        let mut tasks: Vec<Task> = inside.into_iter().cloned().collect();
         for task in &mut tasks {
             task.look_closer(root);
         }
-        let suspects = suspects(&others, &tasks);
+        let suspects = suspects(&outside, &all);
         let concerned: BTreeSet<u32> = tasks
             .iter()
             .flat_map(|task| [task.status.ppid, task.status.tracer])
             .chain(suspects.iter().copied())
             .collect();
-        others.retain(|task| concerned.contains(&task.pid));
+        let is_concerned = |task: &&Task| concerned.contains(&task.pid);
+        let mut others: Vec<Task> = outside.into_iter().filter(is_concerned).cloned().collect();
         for task in &mut others {
             task.look_closer(root);
         }
@@ -148,11 +151,11 @@ pub fn now_ticks(root: &Root) -> Option<u64> {
 }
 
 /// The namespaces below one, each with that around it.
-fn below(root: &Root, ns: u32, all: &[Task]) -> BTreeMap<u32, u32> {
+fn below(root: &Root, ns: u32, all: &[&Task]) -> BTreeMap<u32, u32> {
     let level = all
         .iter()
         .find(|task| task.pid_ns == Some(ns))
-        .map_or(0, Task::level);
+        .map_or(0, |task| task.level());
     let mut around: BTreeMap<u32, u32> = BTreeMap::new();
     for task in all {
         let Some(own) = task.pid_ns else { continue };
@@ -182,10 +185,10 @@ fn below(root: &Root, ns: u32, all: &[Task]) -> BTreeMap<u32, u32> {
     around
 }
 
-/// Who may hold a number of the namespace without being in it.
-fn suspects(others: &[Task], tasks: &[Task]) -> Vec<u32> {
-    let there: BTreeSet<u32> = others.iter().chain(tasks).map(|task| task.pid).collect();
-    others
+/// Who of those outside may hold a number of the namespace.
+fn suspects(outside: &[&Task], all: &[&Task]) -> Vec<u32> {
+    let there: BTreeSet<u32> = all.iter().map(|task| task.pid).collect();
+    outside
         .iter()
         // Who leads a session cannot change its group, and a daemon's double fork
         // leaves it in a group and a session of the same dead number.

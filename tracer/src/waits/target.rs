@@ -123,7 +123,7 @@ impl Target {
         // Where the whole namespace ends, that is what holds its processes.
         let ends = || {
             let ns = task.pid_ns?;
-            let scene = Scene::read(root, ns, Task::all(root))?;
+            let scene = Scene::read(root, ns, &Task::all(root))?;
             let init = scene.init(ns)?;
             let is_whole = init.pid == task.pid || init.is_dead() || init.is_exiting();
             is_whole.then_some((ns, (init.pid, init.start_ticks)))
@@ -172,11 +172,15 @@ impl Target {
     }
 
     /// The same, where all that runs may have been read already.
-    pub fn among(&self, root: &Root, all: impl FnOnce() -> Vec<Task>) -> Option<Verdict> {
+    pub fn among<All: AsRef<[Task]>>(
+        &self,
+        root: &Root,
+        all: impl FnOnce() -> All,
+    ) -> Option<Verdict> {
         let ts = now();
         let mut verdict = match self {
             Self::Namespace { ns, init, named } => {
-                let scene = Scene::read(root, *ns, all())?;
+                let scene = Scene::read(root, *ns, all().as_ref())?;
                 let found = scene.init(*ns)?;
                 if (found.pid, found.start_ticks) != *init {
                     return None;

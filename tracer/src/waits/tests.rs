@@ -216,3 +216,42 @@ fn nobody_writes_to_the_terminal_through_it() {
     let json = serde_json::to_string(&verdict).expect("serializable");
     assert!(!json.contains('\n') && !json.contains('\u{1b}'));
 }
+
+#[test]
+fn a_name_adds_no_line_to_a_command() {
+    let evil = || Brief {
+        pid: 77,
+        ns_pid: None,
+        pid_ns: None,
+        comm: "conmon\nreboot #".to_owned(),
+        state: 'S',
+        wchan: None,
+        who: Some("a monitor\nreboot #".to_owned()),
+    };
+    for wait in [
+        Wait::Injected,
+        Wait::Unreaped,
+        Wait::Traced,
+        Wait::Uninterruptible,
+        Wait::Reference,
+        Wait::Stopped,
+        Wait::Blocked,
+    ] {
+        let (_, commands) = words::relief(&Holder {
+            wait,
+            process: Some(evil()),
+            parent: Some(evil()),
+            tracer: Some(evil()),
+            freezer: None,
+            suspects: vec![evil()],
+            through: Vec::new(),
+            stack: vec!["fuse_\nreboot".to_owned()],
+            idle_ns: None,
+            sentence: String::new(),
+        });
+        assert!(!commands.is_empty(), "{wait:?}");
+        for command in commands {
+            assert!(!command.contains(['\n', '\r']), "{command:?}");
+        }
+    }
+}

@@ -291,9 +291,10 @@ fn reaping(holder: &Holder) -> (String, Vec<String>) {
     let commands = match parent.state {
         'T' => vec![format!("kill -CONT {}", parent.pid)],
         't' | 'D' => vec![format!("cat /proc/{}/stack", parent.pid)],
+        // Without its name: a newline in that would end the comment.
         _ if parent.who.is_some() => vec![format!(
-            "kill {}    # {}: what else it looks after goes with it",
-            parent.pid, parent.comm
+            "kill {}    # what else it looks after goes with it",
+            parent.pid
         )],
         _ => vec![format!("kill {}", parent.pid)],
     };

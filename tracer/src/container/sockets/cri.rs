@@ -6,11 +6,14 @@
 
 use std::collections::HashMap;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::task::{self, Poll};
 
-use http::Uri;
+use bytes::Bytes;
 use http::uri::PathAndQuery;
-use hyper::body::Incoming;
+use http::{HeaderMap, Uri};
+use hyper::body::{Frame, Incoming, SizeHint};
 use hyper::client::conn::http2::{self, SendRequest};
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -114,7 +117,13 @@ pub async fn ask(socket: &Socket, owner: u32, id: &str) -> anyhow::Result<Option
     // Ends as this function does, whoever drops it.
     let mut driver = JoinSet::new();
     driver.spawn(async move { drop(connection.await) });
-    let mut rpc = Grpc::with_origin(Rpc(sender), Uri::from_static("http://localhost"));
+    let said = Said::default();
+    let line = Rpc {
+        sender,
+        said: said.clone(),
+    };
+    let grpc = Grpc::with_origin(line, Uri::from_static("http://localhost"));
+    let mut rpc = Client { grpc, said };
 
     let found: Containers = call(&mut rpc, CONTAINERS, id).await?;
     let found = found.containers.into_iter().find(|one| one.id == id);
@@ -165,29 +174,37 @@ fn understand(
     Some(told)
 }
 
+/// A daemon, and what it said last.
+struct Client {
+    grpc: Grpc<Rpc>,
+    said: Said,
+}
+
 /// One request for what has this id; an empty answer where there is none such.
-async fn call<T>(rpc: &mut Grpc<Rpc>, method: &'static str, id: &str) -> anyhow::Result<T>
+async fn call<T>(rpc: &mut Client, method: &'static str, id: &str) -> anyhow::Result<T>
 where
     T: prost::Message + Default + 'static,
 {
-    rpc.ready().await?;
+    rpc.grpc.ready().await?;
+    rpc.said.forget();
     let request = tonic::Request::new(List {
         filter: Some(Filter { id: id.to_owned() }),
     });
     let path = PathAndQuery::from_static(method);
     let answer: Result<tonic::Response<T>, Status> =
-        rpc.unary(request, path, ProstCodec::default()).await;
+        rpc.grpc.unary(request, path, ProstCodec::default()).await;
     match answer {
         Ok(answer) => Ok(answer.into_inner()),
-        Err(status) if is_answer(&status) => Ok(T::default()),
+        Err(status) if is_answer(&status, &rpc.said) => Ok(T::default()),
         Err(status) => Err(status.into()),
     }
 }
 
 /// Whether the daemon itself said so, about what it was asked: that is no reason to
-/// leave it alone with other questions.
-fn is_answer(status: &Status) -> bool {
-    let is_its = std::error::Error::source(status).is_none();
+/// leave it alone with other questions. tonic has the same codes for an answer that
+/// cannot be decoded, and for what speaks HTTP but not gRPC.
+fn is_answer(status: &Status, said: &Said) -> bool {
+    let is_its = said.last() == Some(status.code());
     let is_about_it = matches!(
         status.code(),
         Code::NotFound
@@ -199,19 +216,92 @@ fn is_answer(status: &Status) -> bool {
     is_its && is_about_it
 }
 
-/// HTTP/2, as tonic wants it.
-struct Rpc(SendRequest<Body>);
+/// The status that came from the other end.
+#[derive(Clone)]
+struct Said(Arc<AtomicI32>);
+
+impl Default for Said {
+    fn default() -> Self {
+        Self(Arc::new(AtomicI32::new(Self::NOTHING)))
+    }
+}
+
+impl Said {
+    /// No code is negative.
+    const NOTHING: i32 = -1;
+
+    fn forget(&self) {
+        self.0.store(Self::NOTHING, Ordering::Relaxed);
+    }
+
+    /// It comes behind the messages, or instead of them in the head.
+    fn hear(&self, headers: &HeaderMap) {
+        let status = headers.get("grpc-status");
+        let code = status.and_then(|status| status.to_str().ok()?.parse().ok());
+        if let Some(code) = code {
+            self.0.store(code, Ordering::Relaxed);
+        }
+    }
+
+    fn last(&self) -> Option<Code> {
+        let code = self.0.load(Ordering::Relaxed);
+        (code >= 0).then(|| Code::from_i32(code))
+    }
+}
+
+/// HTTP/2, as tonic wants it, listened to.
+struct Rpc {
+    sender: SendRequest<Body>,
+    said: Said,
+}
 
 impl Service<Request<Body>> for Rpc {
-    type Response = Response<Incoming>;
+    type Response = Response<Heard>;
     type Error = hyper::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<Incoming>, hyper::Error>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Heard>, hyper::Error>> + Send>>;
 
     fn poll_ready(&mut self, context: &mut task::Context<'_>) -> Poll<Result<(), hyper::Error>> {
-        self.0.poll_ready(context)
+        self.sender.poll_ready(context)
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        Box::pin(self.0.send_request(request))
+        let (answer, said) = (self.sender.send_request(request), self.said.clone());
+        Box::pin(async move {
+            let answer = answer.await?;
+            said.hear(answer.headers());
+            Ok(answer.map(|body| Heard { body, said }))
+        })
+    }
+}
+
+/// An answer's body.
+struct Heard {
+    body: Incoming,
+    said: Said,
+}
+
+impl hyper::body::Body for Heard {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut task::Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let frame = Pin::new(&mut self.body).poll_frame(context);
+        if let Poll::Ready(Some(Ok(frame))) = &frame
+            && let Some(trailers) = frame.trailers_ref()
+        {
+            self.said.hear(trailers);
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }

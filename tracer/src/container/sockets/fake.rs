@@ -1,11 +1,13 @@
 //! Daemons for tests, good and bad ones, on sockets below a [`Tree`].
 
+use std::future::poll_fn;
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
+use bytes::Bytes;
 use nix::sys::socket::getsockopt;
 use nix::sys::socket::sockopt::PeerCredentials;
 use prost::Message as _;
@@ -27,6 +29,19 @@ pub enum Manner {
     Docker(Vec<(String, String)>),
     /// The CRI, with all that it has.
     Cri(Vec<cri::Container>, Vec<cri::Sandbox>),
+    /// HTTP/2 that says this, whatever was asked.
+    Http2(Said),
+}
+
+/// An answer.
+#[derive(Debug, Clone, Copy)]
+pub struct Said {
+    pub status: u16,
+    /// `grpc-status` in its head.
+    pub head: Option<&'static str>,
+    pub body: &'static [u8],
+    /// The same behind its body.
+    pub tail: Option<&'static str>,
 }
 
 /// A daemon. Its threads end with the process.
@@ -99,9 +114,15 @@ impl Fake {
             }
             Manner::Docker(answers) => self.docker(stream, &answers),
             Manner::Cri(containers, sandboxes) => {
+                let answer = |path: &str, id: &str| found(&containers, &sandboxes, path, id);
                 let runtime = super::runtime().expect("a runtime");
                 // The client hangs up as it likes.
-                let _ = runtime.block_on(self.cri(stream, &containers, &sandboxes));
+                let _ = runtime.block_on(self.http2(stream, answer));
+            }
+            Manner::Http2(said) => {
+                let answer = |_: &str, _: &str| (said, said.body.to_vec());
+                let runtime = super::runtime().expect("a runtime");
+                let _ = runtime.block_on(self.http2(stream, answer));
             }
         }
     }
@@ -131,53 +152,93 @@ impl Fake {
         );
     }
 
-    async fn cri(
+    async fn http2(
         &self,
         stream: UnixStream,
-        containers: &[cri::Container],
-        sandboxes: &[cri::Sandbox],
+        answer: impl Fn(&str, &str) -> (Said, Vec<u8>),
     ) -> Result<(), h2::Error> {
         stream.set_nonblocking(true).expect("a socket");
         let stream = tokio::net::UnixStream::from_std(stream).expect("a socket");
         let mut connection = h2::server::handshake(stream).await?;
         while let Some(request) = connection.accept().await {
-            let (request, mut respond) = request?;
-            let path = request.uri().path().to_owned();
-            let mut body = request.into_body();
-            let mut bytes = Vec::new();
-            while let Some(chunk) = body.data().await {
-                let chunk = chunk?;
-                bytes.extend_from_slice(&chunk);
-                body.flow_control().release_capacity(chunk.len())?;
+            let (request, respond) = request?;
+            // What is read of a body comes by way of the connection.
+            tokio::select! {
+                done = self.one(request, respond, &answer) => done?,
+                closed = poll_fn(|context| connection.poll_closed(context)) => return closed,
             }
-            // A byte of flags and four of length come before a message.
-            let list = cri::List::decode(bytes.get(5..).unwrap_or_default()).expect("a List");
-            let id = list.filter.unwrap_or_default().id;
-            let message = match path.as_str() {
-                cri::CONTAINERS => {
-                    let of_id = containers.iter().filter(|one| one.id == id);
-                    let containers = of_id.cloned().collect();
-                    cri::Containers { containers }.encode_to_vec()
-                }
-                _ => {
-                    let of_id = sandboxes.iter().filter(|one| one.id == id);
-                    let items = of_id.cloned().collect();
-                    cri::Sandboxes { items }.encode_to_vec()
-                }
-            };
-            self.asked.lock().expect("no panic").push(path);
-            let head = http::Response::builder().header("content-type", "application/grpc");
-            let head = head.body(()).expect("a response");
-            let mut send = respond.send_response(head, false)?;
-            let length = u32::try_from(message.len()).expect("a short message");
-            let mut framed = vec![0];
-            framed.extend(length.to_be_bytes());
-            framed.extend(message);
-            send.send_data(framed.into(), false)?;
+        }
+        Ok(())
+    }
+
+    async fn one(
+        &self,
+        request: http::Request<h2::RecvStream>,
+        mut respond: h2::server::SendResponse<Bytes>,
+        answer: impl Fn(&str, &str) -> (Said, Vec<u8>),
+    ) -> Result<(), h2::Error> {
+        let path = request.uri().path().to_owned();
+        let mut body = request.into_body();
+        let mut bytes = Vec::new();
+        while let Some(chunk) = body.data().await {
+            let chunk = chunk?;
+            bytes.extend_from_slice(&chunk);
+            body.flow_control().release_capacity(chunk.len())?;
+        }
+        // A byte of flags and four of length come before a message.
+        let list = cri::List::decode(bytes.get(5..).unwrap_or_default()).expect("a List");
+        let id = list.filter.unwrap_or_default().id;
+        let (said, body) = answer(&path, &id);
+        self.asked.lock().expect("no panic").push(path);
+        let mut head = http::Response::builder()
+            .status(said.status)
+            .header("content-type", "application/grpc");
+        if let Some(status) = said.head {
+            head = head.header("grpc-status", status);
+        }
+        let is_all = body.is_empty() && said.tail.is_none();
+        let mut send = respond.send_response(head.body(()).expect("a response"), is_all)?;
+        if is_all {
+            return Ok(());
+        }
+        send.send_data(body.into(), said.tail.is_none())?;
+        if let Some(status) = said.tail {
             let mut trailers = http::HeaderMap::new();
-            trailers.insert("grpc-status", http::HeaderValue::from_static("0"));
+            trailers.insert("grpc-status", http::HeaderValue::from_static(status));
             send.send_trailers(trailers)?;
         }
         Ok(())
     }
+}
+
+/// What a CRI has of an id, as its answer.
+fn found(
+    containers: &[cri::Container],
+    sandboxes: &[cri::Sandbox],
+    path: &str,
+    id: &str,
+) -> (Said, Vec<u8>) {
+    let message = match path {
+        cri::CONTAINERS => {
+            let of_id = containers.iter().filter(|one| one.id == id);
+            let containers = of_id.cloned().collect();
+            cri::Containers { containers }.encode_to_vec()
+        }
+        _ => {
+            let of_id = sandboxes.iter().filter(|one| one.id == id);
+            let items = of_id.cloned().collect();
+            cri::Sandboxes { items }.encode_to_vec()
+        }
+    };
+    let length = u32::try_from(message.len()).expect("a short message");
+    let mut framed = vec![0];
+    framed.extend(length.to_be_bytes());
+    framed.extend(message);
+    let said = Said {
+        status: 200,
+        head: None,
+        body: &[],
+        tail: Some("0"),
+    };
+    (said, framed)
 }

@@ -16,16 +16,18 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use tokio::task::spawn_blocking;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 
 use super::registry::clock::Clock;
-use super::{Identity, Root, nested, process, shapes};
+use super::{Identity, Root, process, shapes};
 use crate::record::Runtime;
+use inside::Inside;
 pub use place::Socket;
 
 mod cri;
 mod docker;
+mod inside;
 mod line;
 mod once;
 pub mod place;
@@ -58,6 +60,10 @@ const ANSWERS: usize = 4096;
 /// Longer than this is no name, in bytes.
 const LONGEST_TEXT: usize = 4096;
 
+/// Looks into other containers that hang at one time: each has a thread of its own,
+/// which nobody can end.
+const LOOKS: usize = 8;
+
 /// The daemons of a machine, as this process can reach them.
 #[derive(Debug)]
 pub struct Sockets {
@@ -66,6 +72,9 @@ pub struct Sockets {
     named: Vec<Socket>,
     answers: Clock<Box<str>, (Instant, Identity)>,
     resting: HashMap<Key, Rest>,
+    inside: Inside,
+    /// Looks that were not waited for any longer, and have not come back.
+    looks: HashMap<Key, JoinHandle<Option<Identity>>>,
 }
 
 /// Whom a failure is held against: the socket, or for a user's the user, who can
@@ -87,6 +96,8 @@ impl Sockets {
             named,
             answers: Clock::new(ANSWERS),
             resting: HashMap::new(),
+            inside: Inside::default(),
+            looks: HashMap::new(),
         }
     }
 
@@ -133,10 +144,19 @@ impl Sockets {
         if self.is_resting(&outer) {
             return false;
         }
-        let (root, asked) = (self.root.clone(), identity.clone());
-        // A thread that hangs there is left behind; it ends with the process.
-        let look = spawn_blocking(move || nested::identify(&root, &asked));
-        let Ok(told) = timeout(PATIENCE, look).await else {
+        self.looks.retain(|_, look| !look.is_finished());
+        if self.looks.contains_key(&outer) {
+            // It hangs as it did: another thread would not help.
+            self.rest(outer);
+            return false;
+        }
+        if self.looks.len() >= LOOKS {
+            return false;
+        }
+        let mut look = self.inside.look(self.root.clone(), identity.clone());
+        let Ok(told) = timeout(PATIENCE, &mut look).await else {
+            // Its thread is left behind; at the latest it ends with the process.
+            self.looks.insert(outer.clone(), look);
             self.rest(outer);
             return false;
         };
@@ -175,8 +195,15 @@ impl Sockets {
 
     fn rest(&mut self, key: Key) {
         let now = Instant::now();
-        if self.resting.len() >= RESTING {
+        if self.resting.len() >= RESTING && !self.resting.contains_key(&key) {
             self.resting.retain(|_, rest| rest.until > now);
+        }
+        if self.resting.len() >= RESTING && !self.resting.contains_key(&key) {
+            // Whoever has rested for the longest is asked again a bit early.
+            let next = self.resting.iter().min_by_key(|(_, rest)| rest.until);
+            if let Some(next) = next.map(|(key, _)| key.clone()) {
+                self.resting.remove(&next);
+            }
         }
         let pause = self.resting.get(&key).map_or(FIRST_REST, |rest| rest.next);
         let rest = Rest {

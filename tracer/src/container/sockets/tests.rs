@@ -6,6 +6,9 @@ use super::cri::{Container, ContainerMetadata, ImageSpec, Sandbox, SandboxMetada
 use super::fake::{Fake, Manner};
 use super::*;
 
+mod looks;
+mod nonsense;
+
 const DOCKER: &str = "/run/docker.sock";
 const CONTAINERD: &str = "/run/containerd/containerd.sock";
 
@@ -134,30 +137,6 @@ fn an_error_about_one_does_not_keep_others_from_being_asked_about() {
     assert!(!ask(&mut sockets, &mut poor(Runtime::Docker, ID2)).0);
     assert!(ask(&mut sockets, &mut poor(Runtime::Docker, ID)).0);
     assert_eq!(fake.connections(), 2);
-}
-
-#[test]
-fn nonsense_is_no_answer() {
-    const ANSWERS: [&[u8]; 5] = [
-        b"",
-        b"\x00\xff\x16\x03\x01 nonsense",
-        b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n[7]",
-        b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{\"Id\":7}}",
-        // An empty one of HTTP/2, and a frame that claims 16 MiB.
-        b"\x00\x00\x00\x04\x00\x00\x00\x00\x00\xff\xff\xff\x00\x00\x00\x00\x00\x01aaaa",
-    ];
-    for answer in ANSWERS {
-        let tree = Tree::new();
-        Fake::start(&tree, DOCKER, Manner::Says(answer));
-        Fake::start(&tree, CONTAINERD, Manner::Says(answer));
-        let mut sockets = Sockets::new(tree.root(), Vec::new());
-        for runtime in [Runtime::Docker, Runtime::Containerd] {
-            let mut identity = poor(runtime, ID);
-            let before = identity.clone();
-            assert!(!ask(&mut sockets, &mut identity).0, "{answer:?}");
-            assert_eq!(identity, before);
-        }
-    }
 }
 
 #[test]
