@@ -17,6 +17,7 @@ use crate::cases::machine::Helper;
 use crate::harness::skip::{own_machine, skip};
 use crate::harness::slow;
 
+mod adopted;
 mod held;
 
 use held::would;
