@@ -8,7 +8,9 @@ use serde_json::Value;
 use sigwhy::lab::arena::{Arena, Disposition, Group, Order, Place, Specimen};
 
 use super::live::{Said, run, sigwhy};
+use super::why::{freeze_v1, freeze_v2};
 use crate::arena::arena;
+use crate::cases::cgroup::Cgroup;
 use crate::harness::slow;
 
 type Outcome = anyhow::Result<()>;
@@ -86,8 +88,17 @@ fn what_a_stop_would_do() -> Outcome {
     let behind = server(&wrapper)?;
     tini.sigwait(&[SIGTERM], Duration::from_secs(120))?;
 
+    // docker run --init image nohup app: nobody ends before SIGKILL.
+    let deaf = init(&arena, "tini")?;
+    let nohup = deaf.spawn_child("nohup")?;
+    nohup.dispose(SIGTERM, Disposition::Ignore)?;
+    let behind_nohup = server(&nohup)?;
+    deaf.sigwait(&[SIGTERM], Duration::from_secs(120))?;
+
     let audits = audits(
-        &[&app, &shell, &handles, &ignores, &blocks, &reads, &tini],
+        &[
+            &app, &shell, &handles, &ignores, &blocks, &reads, &tini, &deaf,
+        ],
         &["--settle", "5200ms"],
     )?;
     let [
@@ -98,6 +109,7 @@ fn what_a_stop_would_do() -> Outcome {
         of_blocks,
         of_reads,
         of_tini,
+        of_deaf,
     ] = audits.as_slice()
     else {
         anyhow::bail!("{audits:#?}");
@@ -121,6 +133,11 @@ fn what_a_stop_would_do() -> Outcome {
     assert_eq!(of_reads["taken_by"], "signalfd", "{of_reads:#}");
     found(of_tini, &["FORWARD_DIRECT_CHILD_ONLY"]);
     assert_eq!(of_tini["cut_off"][0]["pid"], behind.pid(), "{of_tini:#}");
+
+    found(of_deaf, &["SIG_IGN_INHERITED"]);
+    assert_eq!(of_deaf["ends"], "by_sigkill", "{of_deaf:#}");
+    let cut_off = &of_deaf["cut_off"][0]["pid"];
+    assert_eq!(cut_off, behind_nohup.pid(), "{of_deaf:#}");
 
     // And so it is: the signal does nothing, and SIGKILL takes the server along.
     app_of_shell.caught(SIGTERM)?;
@@ -185,7 +202,12 @@ fn one_that_is_young_and_one_that_is_stopped() -> Outcome {
     stopped.dispose(SIGTERM, Disposition::Handler)?;
     arena.spawn_host("runc")?.kill(stopped.pid(), SIGSTOP)?;
     stopped.await_stop(SOON)?;
-    found(&audits(&[&stopped], &[])?.remove(0), &["STOPPED"]);
+    let audit = audits(&[&stopped], &[])?.remove(0);
+    found(&audit, &["STOPPED"]);
+    assert_eq!(audit["ends"], "after_hold", "{audit:#}");
+    assert_eq!(audit["stop"]["reason"], "stopped", "{audit:#}");
+    let said = self::audit(&[&stopped], &[])?.out.join("\n");
+    assert!(said.contains("SIGTERM waits: it is stopped"), "{said}");
 
     let young = init(&arena, "app")?;
     let audit = audits(&[&young], &[])?.remove(0);
@@ -201,6 +223,42 @@ fn one_that_is_young_and_one_that_is_stopped() -> Outcome {
             "PID1_NO_HANDLER"
         }],
     );
+    Ok(())
+}
+
+#[test]
+fn who_is_frozen() -> Outcome {
+    let arena = arena()?;
+    let host = arena.spawn_host("runc")?;
+    for (id, file) in [
+        ("FROZEN_V1", "freezer.state"),
+        ("FROZEN_V2", "cgroup.freeze"),
+    ] {
+        let group = match id {
+            "FROZEN_V1" => Cgroup::v1_freezer("audit-v1"),
+            _ => Cgroup::v2("audit-v2", file),
+        };
+        let Some(group) = group else { continue };
+        let handles = host.spawn_init("app")?;
+        handles.dispose(SIGTERM, Disposition::Handler)?;
+        let ignores = host.spawn_init("app")?;
+        ignores.dispose(SIGTERM, Disposition::Ignore)?;
+        group.add(&[&handles, &ignores])?;
+        match id {
+            "FROZEN_V1" => freeze_v1(&group)?,
+            _ => freeze_v2(&group)?,
+        }
+        let audits = audits(&[&handles, &ignores], &[])?;
+        found(&audits[0], &[id]);
+        assert_eq!(audits[0]["ends"], "after_hold", "{:#}", audits[0]);
+        // No SIGKILL ends whom the freezer of v1 holds.
+        let (ids, ends): (&[&str], _) = match id {
+            "FROZEN_V1" => (&["SIG_IGN_INHERITED", id], "after_hold"),
+            _ => (&["SIG_IGN_INHERITED"], "by_sigkill"),
+        };
+        found(&audits[1], ids);
+        assert_eq!(audits[1]["ends"], ends, "{:#}", audits[1]);
+    }
     Ok(())
 }
 

@@ -5,9 +5,9 @@
 use tracer_common::signals::{SIGINT, SIGQUIT, SIGTERM, contains};
 
 use super::inits::Init;
-use super::judge::{Case, child};
+use super::judge::{Case, is_deaf, is_out_of_reach};
 use super::look::Facts;
-use super::{Audit, Ends, Finding, Passes, Weight, Zombie};
+use super::{Audit, Ends, Finding, Passes, Weight, Zombie, forward};
 use crate::decide::{Reason, names};
 use crate::diagnosis::{Id, YOUNG_NS};
 use crate::record::duration;
@@ -42,10 +42,13 @@ pub fn findings(case: &Case, audit: &Audit, cut: &[&Task]) -> Vec<Finding> {
     };
     let mut findings: Vec<Finding> = Vec::new();
     findings.extend(signal(case, audit).map(problem));
+    if is_deaf(case) && is_out_of_reach(case) {
+        findings.extend(held(case).map(problem));
+    }
     findings.extend(quick(case).map(note));
     findings.extend(trap(case).map(problem));
     findings.extend(manager(case).map(note));
-    findings.extend(direct_child(case, audit, cut).map(problem));
+    findings.extend(forward::finding(case, audit, cut).map(problem));
     findings.extend(daemons(case, audit).map(problem));
     findings.extend(unreaped(case, audit).map(problem));
     findings.extend(runtime_gone(case.facts, case.main));
@@ -54,7 +57,7 @@ pub fn findings(case: &Case, audit: &Audit, cut: &[&Task]) -> Vec<Finding> {
 }
 
 /// Who is killed with PID 1, as the end of a sentence.
-fn and_others(audit: &Audit) -> String {
+pub fn and_others(audit: &Audit) -> String {
     match audit.cut_off_total {
         0 => String::new(),
         1 => format!(
@@ -68,8 +71,11 @@ fn and_others(audit: &Audit) -> String {
     }
 }
 
-fn grace(case: &Case) -> String {
+pub fn grace(case: &Case) -> String {
     match case.facts.row.stop_timeout {
+        _ if is_out_of_reach(case) => {
+            "SIGKILL does not end it either before its cgroup is thawed".to_owned()
+        }
         Some(seconds) => format!("SIGKILL ends it {seconds} s later"),
         None => "SIGKILL ends it when the grace is over".to_owned(),
     }
@@ -93,7 +99,7 @@ fn signal(case: &Case, audit: &Audit) -> Option<Advice> {
             )
             .uncertain("it may unblock it, or wait for it, at times"),
         ),
-        _ => held(case, name, &who).or_else(|| systemd(case, name, &who)),
+        _ => held(case).or_else(|| systemd(case, name, &who)),
     }
 }
 
@@ -148,7 +154,9 @@ fn dropped(case: &Case, name: &str, who: &str, and_then: &str) -> Advice {
 }
 
 /// Somebody keeps the process from looking at any signal.
-fn held(case: &Case, name: &str, who: &str) -> Option<Advice> {
+fn held(case: &Case) -> Option<Advice> {
+    let name = names::signal(case.signal);
+    let who = process_words(&brief(case.main));
     if let Some(by) = &case.main.freezer {
         let (id, what) = match by.version {
             1 => (
@@ -269,31 +277,6 @@ fn manager(case: &Case) -> Option<Advice> {
             ),
         )
         .uncertain("what this version of it does")
-    })
-}
-
-fn direct_child(case: &Case, audit: &Audit, cut: &[&Task]) -> Option<Advice> {
-    let forwards = matches!(audit.passes, Passes::ToChild | Passes::ToGroup);
-    let child = child(case)?;
-    (forwards && !cut.is_empty()).then(|| {
-        let whom = match audit.passes {
-            Passes::ToGroup => "the process group of its child",
-            _ => "its child only",
-        };
-        let changed = match case.passed == case.signal {
-            true => String::new(),
-            false => format!(" as {}", names::signal(case.passed)),
-        };
-        Advice::new(
-            Id::ForwardDirectChildOnly,
-            format!(
-                "{} passes {} on{changed} to {whom}, {}, which ends by it at once, and PID 1 with that{}",
-                process_words(&brief(case.main)),
-                names::signal(case.signal),
-                process_words(&brief(child)),
-                and_others(audit)
-            ),
-        )
     })
 }
 

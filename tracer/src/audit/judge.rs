@@ -4,6 +4,7 @@
 use tracer_common::signals::{SIGTERM, contains};
 
 use super::findings::{findings, runtime_gone};
+use super::forward::{self, Fate};
 use super::inits::{self, Init};
 use super::look::Facts;
 use super::{Audit, Ends, Passes, Zombie};
@@ -28,6 +29,8 @@ pub struct Case<'a> {
     pub signal: u32,
     /// What PID 1 makes of it before it passes it on; 0: it passes none on.
     pub passed: u32,
+    /// What comes of it there, where PID 1 is known to pass it on to its child.
+    pub fate: Option<Fate<'a>>,
     pub reason: Reason,
     pub living: Vec<&'a Task>,
     /// Of those, who has a handler for SIGTERM.
@@ -69,17 +72,19 @@ pub fn judge(facts: &Facts, ts: Timestamp) -> Audit {
     }
     let living: Vec<&Task> = facts.others.iter().filter(|task| !task.is_dead()).collect();
     let listening = |task: &&&Task| contains(task.status.caught, SIGTERM);
-    let case = Case {
+    let mut case = Case {
         facts,
         main,
         init: inits::of(&main.comm, &facts.args, facts.settings),
         passed: inits::passed(&main.comm, &facts.args, stop.signal),
+        fate: None,
         signal: stop.signal,
         reason: stop.reason,
         listening: living.iter().filter(listening).copied().collect(),
         living,
         age_ns: age(facts, main),
     };
+    case.fate = forward::fate(&case);
     audit.taken_by = facts.taker.filter(|_| stop.reason == Reason::Blocked);
     audit.age_ns = case.age_ns;
     audit.others = case.living.len();
@@ -102,13 +107,33 @@ fn age(facts: &Facts, main: &Task) -> Option<u64> {
     Some(process::nanoseconds(ticks))
 }
 
+/// PID 1 does not get the signal, and would not if nobody held it either.
+pub fn is_deaf(case: &Case) -> bool {
+    match case.reason {
+        Reason::UnkillableInit | Reason::Ignored | Reason::DefaultIgnore => true,
+        Reason::Blocked => case.facts.taker.is_none(),
+        _ => false,
+    }
+}
+
+/// The freezer of v1 keeps even SIGKILL from it.
+pub fn is_out_of_reach(case: &Case) -> bool {
+    let freezer = case.main.freezer.as_ref();
+    freezer.is_some_and(|by| by.version == 1)
+}
+
 fn ends(case: &Case) -> Ends {
     match case.reason {
-        Reason::Handler | Reason::Sigwait => Ends::ByItself,
-        Reason::Blocked if case.facts.taker.is_some() => Ends::ByItself,
-        Reason::DefaultTerminate | Reason::DefaultCore | Reason::Kill => Ends::BySignal,
-        Reason::UnkillableInit | Reason::Ignored | Reason::DefaultIgnore | Reason::Blocked => {
-            Ends::BySigkill
+        _ if is_deaf(case) => match is_out_of_reach(case) {
+            true => Ends::AfterHold,
+            false => Ends::BySigkill,
+        },
+        Reason::Handler | Reason::Sigwait | Reason::Blocked => match case.fate {
+            Some(Fate::Swallowed | Fate::Lost(..)) => Ends::BySigkill,
+            Some(Fate::Ends(_) | Fate::Own) | None => Ends::ByItself,
+        },
+        Reason::DefaultTerminate | Reason::DefaultCore | Reason::Kill | Reason::ForcedOnInit => {
+            Ends::BySignal
         }
         Reason::Ptrace | Reason::Stopped | Reason::Frozen => Ends::AfterHold,
         _ => Ends::Unknown,
@@ -119,7 +144,7 @@ fn passes(case: &Case, ends: Ends) -> Passes {
     if case.living.is_empty() {
         return Passes::Alone;
     }
-    if ends == Ends::BySignal || ends == Ends::BySigkill {
+    if ends == Ends::BySignal || is_deaf(case) {
         return Passes::ToNobody;
     }
     match case.init {
@@ -130,18 +155,6 @@ fn passes(case: &Case, ends: Ends) -> Passes {
     }
 }
 
-/// The child that a forwarder started itself: the first of them.
-pub fn child<'a>(case: &Case<'a>) -> Option<&'a Task> {
-    let mut children: Vec<&Task> = case
-        .living
-        .iter()
-        .filter(|task| task.status.ppid == case.main.pid)
-        .copied()
-        .collect();
-    children.sort_unstable_by_key(|task| (task.start_ticks, task.pid));
-    children.first().copied()
-}
-
 /// Who has a handler for SIGTERM and would not hear of a stop, and of how many
 /// others that is not known.
 fn cut_off<'a>(case: &Case<'a>, ends: Ends, passes: Passes) -> (Vec<&'a Task>, usize) {
@@ -150,35 +163,25 @@ fn cut_off<'a>(case: &Case<'a>, ends: Ends, passes: Passes) -> (Vec<&'a Task>, u
         return (Vec::new(), 0);
     }
     let all = case.listening.len();
-    match (ends, passes) {
-        (_, Passes::Alone | Passes::ToAll) => (Vec::new(), 0),
-        (Ends::BySigkill, _) => (case.listening.clone(), 0),
-        (_, Passes::ToChild | Passes::ToGroup) => {
-            let Some(child) = child(case) else {
-                return (Vec::new(), all);
-            };
-            let hears = |task: &&Task| {
-                task.pid == child.pid || (passes == Passes::ToGroup && task.pgrp == child.pgrp)
-            };
-            let (_, deaf): (Vec<&Task>, Vec<&Task>) =
-                case.listening.iter().copied().partition(|task| hears(task));
-            match is_ended_by(child, case.passed) {
-                // It ends at once, the forwarder with it, and so does everybody.
-                true => (deaf, 0),
-                // Whether it passes the signal on is its own affair.
-                false => (Vec::new(), deaf.len()),
-            }
-        }
-        _ => (Vec::new(), all),
+    if is_deaf(case) {
+        return (case.listening.clone(), 0);
     }
-}
-
-/// A process that is no init dies of the signal unless it has set something.
-fn is_ended_by(task: &Task, signal: u32) -> bool {
-    let status = &task.status;
-    ![status.caught, status.ignored, status.blocked]
-        .iter()
-        .any(|set| contains(*set, signal))
+    let deaf = || -> Vec<&Task> {
+        let all = case.listening.iter().copied();
+        all.filter(|task| !forward::hears(case, passes, task))
+            .collect()
+    };
+    match (passes, case.fate) {
+        // Whether it is let go in time, nobody can tell.
+        _ if ends == Ends::AfterHold => (Vec::new(), all),
+        (Passes::Alone | Passes::ToAll, _) => (Vec::new(), 0),
+        (_, Some(Fate::Swallowed | Fate::Lost(..))) => (case.listening.clone(), 0),
+        // The child ends at once, the forwarder with it, and so does everybody.
+        (_, Some(Fate::Ends(_))) => (deaf(), 0),
+        // Whether the child passes the signal on is its own affair.
+        (_, Some(Fate::Own)) => (Vec::new(), deaf().len()),
+        (_, None) => (Vec::new(), all),
+    }
 }
 
 fn zombies(facts: &Facts) -> Vec<Zombie> {

@@ -1,7 +1,7 @@
 //! What a stop would do to each container, before anything happens: who hears the
 //! stop signal, who passes it on, who would be cut off, and what is wrong already.
 //!
-//! [`look`] reads the facts, [`judge`] and `findings` say what they mean (pure), [`inits`] knows
+//! [`look`] reads the facts, [`judge`], `forward` and `findings` say what they mean (pure), [`inits`] knows
 //! what the usual PID 1s do with a signal, [`text`] prints. The fate of the signal
 //! is the model's, as in `sigwhy ps` ([`crate::snapshot::stop`]); ids and advice
 //! are those of the catalogue. What a program would do in its handler nobody can
@@ -17,6 +17,7 @@ use crate::snapshot::takers::Taker;
 use crate::waits::{Advice, Brief, Named};
 
 mod findings;
+mod forward;
 pub mod inits;
 pub mod judge;
 pub mod look;
@@ -101,7 +102,8 @@ pub enum Ends {
     BySignal,
     /// By SIGKILL once the grace is over.
     BySigkill,
-    /// By SIGKILL, and not before it is thawed, continued or let go.
+    /// Not by the stop signal before it is thawed, continued or let go; in the freezer
+    /// of cgroup v1 not even by SIGKILL.
     AfterHold,
     Unknown,
 }

@@ -13,6 +13,8 @@ use crate::snapshot::status::Status as Sets;
 use crate::snapshot::{Main, Row, Task, Thread};
 use crate::waits::target::now;
 
+mod forwarders;
+
 const HOST: u32 = 4_026_531_836;
 const NS: u32 = 4_026_532_181;
 const TERM: u64 = mask(SIGTERM);
@@ -192,80 +194,54 @@ fn a_blocked_signal_and_who_takes_it() {
     );
 }
 
+fn frozen(mut facts: Facts, version: u8) -> Facts {
+    if let Some(main) = &mut facts.main {
+        main.freezer = Some(crate::snapshot::Freezer {
+            version,
+            cgroup: "/docker/x".to_owned(),
+            file: None,
+            thaw: "0",
+        });
+    }
+    facts
+}
+
 #[test]
 fn a_main_process_that_is_held() {
-    let mut held = facts("app", Reason::Handler, vec![]);
+    let behind = || vec![server(101, 2, 100)];
+    let mut held = facts("app", Reason::Stopped, behind());
     if let Some(main) = &mut held.main {
         main.status.state = 'T';
     }
-    found(&held, &["STOPPED"]);
+    let audit = found(&held, &["STOPPED"]);
+    assert_eq!((audit.ends, audit.perhaps_cut_off), (Ends::AfterHold, 1));
     for (version, id) in [(1, "FROZEN_V1"), (2, "FROZEN_V2")] {
-        let mut held = facts("app", Reason::Handler, vec![]);
-        if let Some(main) = &mut held.main {
-            main.freezer = Some(crate::snapshot::Freezer {
-                version,
-                cgroup: "/docker/x".to_owned(),
-                file: None,
-                thaw: "0",
-            });
-        }
-        found(&held, &[id]);
-    }
-    found(&facts("app", Reason::Ptrace, vec![]), &["TRACED_INIT"]);
-}
-
-#[test]
-fn what_a_forwarder_reaches() {
-    // tini -- sh -c server: the shell dies of SIGTERM, and all with it.
-    let shell = || task("sh", 101, 2, 100);
-    let audit = found(
-        &facts("tini", Reason::Sigwait, vec![shell(), server(102, 3, 101)]),
-        &["FORWARD_DIRECT_CHILD_ONLY"],
-    );
-    assert_eq!((audit.passes, audit.cut_off_total), (Passes::ToChild, 1));
-    // What the child does in its handler is not known.
-    let master = server(101, 2, 100);
-    let audit = found(
-        &facts("tini", Reason::Sigwait, vec![master, server(102, 3, 101)]),
-        &[],
-    );
-    assert_eq!((audit.cut_off_total, audit.perhaps_cut_off), (0, 1));
-    // Of one group, both hear it.
-    let mut behind = server(102, 3, 101);
-    behind.pgrp = 101;
-    let audit = found(
-        &facts("dumb-init", Reason::Handler, vec![shell(), behind]),
-        &[],
-    );
-    assert_eq!((audit.passes, audit.perhaps_cut_off), (Passes::ToGroup, 0));
-    let audit = found(
-        &facts("app", Reason::Handler, vec![server(101, 2, 100)]),
-        &[],
-    );
-    assert_eq!((audit.passes, audit.perhaps_cut_off), (Passes::Unknown, 1));
-}
-
-#[test]
-fn what_a_forwarder_makes_of_the_signal() {
-    // It has a handler for SIGTERM, which is not what it gets.
-    let deaf = |rewrite: &str| {
-        let mut behind = server(102, 3, 101);
-        behind.pgrp = 102;
-        let mut facts = facts(
-            "dumb-init",
-            Reason::Handler,
-            vec![server(101, 2, 100), behind],
+        let held = frozen(facts("tini", Reason::Frozen, behind()), version);
+        let audit = found(&held, &[id]);
+        assert_eq!(
+            (audit.ends, audit.passes, audit.perhaps_cut_off),
+            (Ends::AfterHold, Passes::ToChild, 1)
         );
-        let args = ["dumb-init", "--rewrite", rewrite, "app"];
-        facts.args = args.map(str::to_owned).to_vec();
-        facts
-    };
-    found(&deaf("1:3"), &[]);
-    let audit = found(&deaf("15:3"), &["FORWARD_DIRECT_CHILD_ONLY"]);
+    }
+    let audit = found(&facts("app", Reason::Ptrace, vec![]), &["TRACED_INIT"]);
+    assert_eq!(audit.ends, Ends::AfterHold);
+}
+
+#[test]
+fn one_that_no_sigkill_reaches() {
+    let behind = || vec![server(101, 2, 100)];
+    let v1 = frozen(facts("app", DROPPED, behind()), 1);
+    let audit = found(&v1, &["PID1_NO_HANDLER", "FROZEN_V1"]);
+    assert_eq!(
+        (audit.ends, audit.passes, audit.cut_off_total),
+        (Ends::AfterHold, Passes::ToNobody, 1)
+    );
     let text = &audit.findings[0].advice.summary;
-    assert!(text.contains("passes SIGTERM on as SIGQUIT to"), "{text}");
-    let audit = found(&deaf("15:0"), &[]);
-    assert_eq!((audit.passes, audit.perhaps_cut_off), (Passes::ToNobody, 2));
+    assert!(text.contains("before its cgroup is thawed"), "{text}");
+    // By that of v2 it is ended as ever.
+    let v2 = frozen(facts("app", DROPPED, behind()), 2);
+    let audit = found(&v2, &["PID1_NO_HANDLER"]);
+    assert_eq!(audit.ends, Ends::BySigkill);
 }
 
 #[test]

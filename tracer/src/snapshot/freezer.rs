@@ -20,20 +20,36 @@ pub struct Freezer {
     pub thaw: &'static str,
 }
 
-/// What freezes the process; `None` where nothing does, or it cannot be read.
+/// The hierarchies that freeze, as they are mounted: a mount table is long where
+/// there are many containers, and is read once for all of them.
+#[derive(Debug, Clone, Default)]
+pub struct Freezers(Mounts);
+
+impl Freezers {
+    pub fn read(root: &Root) -> Self {
+        let mounts = ["/proc/1/mountinfo", "/proc/self/mountinfo"]
+            .iter()
+            .find_map(|path| root.text(path))
+            .unwrap_or_default();
+        Self(Mounts::parse(&mounts, Some("freezer")))
+    }
+
+    /// What freezes the process; `None` where nothing does, or it cannot be read.
+    pub fn of(&self, root: &Root, pid: u32) -> Option<Freezer> {
+        let cgroups = root.text(format!("/proc/{pid}/cgroup"))?;
+        let (v1, v2) = paths(&cgroups);
+        v1.zip(self.0.v1.as_deref())
+            .and_then(|(path, mount)| frozen_v1(root, mount, path))
+            .or_else(|| {
+                v2.zip(self.0.v2.as_deref())
+                    .and_then(|(path, mount)| frozen_v2(root, mount, path))
+            })
+    }
+}
+
+/// The same of one process.
 pub fn of(root: &Root, pid: u32) -> Option<Freezer> {
-    let cgroups = root.text(format!("/proc/{pid}/cgroup"))?;
-    let mounts = ["/proc/1/mountinfo", "/proc/self/mountinfo"]
-        .iter()
-        .find_map(|path| root.text(path))?;
-    let mounts = Mounts::parse(&mounts, Some("freezer"));
-    let (v1, v2) = paths(&cgroups);
-    v1.zip(mounts.v1)
-        .and_then(|(path, mount)| frozen_v1(root, &mount, path))
-        .or_else(|| {
-            v2.zip(mounts.v2)
-                .and_then(|(path, mount)| frozen_v2(root, &mount, path))
-        })
+    Freezers::read(root).of(root, pid)
 }
 
 /// Its cgroups in the v1 freezer's hierarchy and in v2.

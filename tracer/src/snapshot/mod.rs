@@ -17,6 +17,7 @@ use crate::container::{shapes, sockets};
 use crate::decide::names;
 use crate::kernel::cgroup::v1_controller;
 use crate::record::Runtime;
+use freezer::Freezers;
 
 pub mod freezer;
 mod idle;
@@ -140,9 +141,10 @@ pub fn list(root: &Root, dead: Dead, patience: Option<Duration>) -> Vec<Row> {
     if let Some(patience) = patience {
         ask(root, &mut found, patience);
     }
+    let freezers = Freezers::read(root);
     let mut rows: Vec<Row> = merged(found)
         .into_iter()
-        .map(|(key, identity, pids)| row(root, &key, identity, &pids, &inits, host))
+        .map(|(key, identity, pids)| row(root, &key, identity, &pids, &inits, host, &freezers))
         .collect();
     rows.sort_by(|a, b| (&a.name, &a.id, a.pid_ns).cmp(&(&b.name, &b.id, b.pid_ns)));
     rows
@@ -246,6 +248,7 @@ fn row(
     pids: &[u32],
     inits: &BTreeMap<u32, ProcessId>,
     host: Option<u32>,
+    freezers: &Freezers,
 ) -> Row {
     let init = inits.get(&key.pid_ns).map(|init| init.pid);
     let own_init = init.filter(|init| pids.contains(init));
@@ -256,7 +259,10 @@ fn row(
         .or(own_init)
         .or_else(|| pids.iter().min().copied());
     let identity = identity.unwrap_or_else(|| Identity::new(Runtime::Unknown));
-    let stop = main.and_then(|pid| stop::predict(root, pid, &identity, host));
+    let stop = main.and_then(|pid| {
+        let freezer = freezers.of(root, pid);
+        stop::predict(root, pid, &identity, host, freezer.as_ref())
+    });
     let main = main.and_then(|pid| {
         Some(Main {
             pid,

@@ -4,20 +4,24 @@
 //! tried, and the first word that the model can explain is the answer. The
 //! state is that of the main thread, which is who the kernel asks for a signal
 //! to a process.
+//!
+//! Of one that is stopped or frozen the word is that it is: what it would do with
+//! the signal comes after that.
 
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 use tracer_common::signals;
 
 use crate::container::{Identity, Root, process};
-use crate::decide::situation::{Handler, SIGNAL_UNKILLABLE, si};
+use crate::decide::situation::{Handler, SIGNAL_STOP_STOPPED, SIGNAL_UNKILLABLE, si};
 use crate::decide::{
-    Frozen, Info, Outcome, Reason, Relation, Sender, Situation, Target, TraceResult, Walk,
+    Frozen, Info, Outcome, Reason, Relation, Sender, Situation, Target, TraceResult, Walk, foresee,
     generate, names,
 };
 use crate::record::Runtime;
 
 use super::status::Status;
+use super::{Freezer, takers};
 
 /// `rt_sigtimedwait`, by architecture.
 #[cfg(target_arch = "x86_64")]
@@ -51,10 +55,13 @@ impl Stop {
     /// known.
     pub fn would(&self) -> Option<String> {
         match self.reason {
-            Reason::DefaultTerminate | Reason::DefaultCore | Reason::Kill => {
-                Some("would end it".to_owned())
-            }
+            Reason::DefaultTerminate
+            | Reason::DefaultCore
+            | Reason::Kill
+            | Reason::ForcedOnInit => Some("would end it".to_owned()),
             Reason::Stop => Some("would stop it".to_owned()),
+            Reason::Stopped => Some("would wait until it is continued".to_owned()),
+            Reason::Frozen => Some("would wait until it is thawed".to_owned()),
             Reason::Handler
             | Reason::UnkillableInit
             | Reason::Ignored
@@ -76,8 +83,13 @@ impl Stop {
             Reason::Blocked => "blocked",
             Reason::Sigwait => "awaited",
             Reason::Ptrace => "held by a tracer",
-            Reason::DefaultTerminate | Reason::DefaultCore | Reason::Kill => "ends it",
+            Reason::DefaultTerminate
+            | Reason::DefaultCore
+            | Reason::Kill
+            | Reason::ForcedOnInit => "ends it",
             Reason::Stop => "stops it",
+            Reason::Stopped => "waits: it is stopped",
+            Reason::Frozen => "waits: it is frozen",
             Reason::TargetExiting => "dropped: it is dying",
             other => other.id(),
         }
@@ -85,9 +97,15 @@ impl Stop {
 }
 
 /// The fate of the container's stop signal, sent by a runtime on the host.
-/// `main`: the container's main process; `host`: the host's PID namespace.
-/// `None` if the process is gone.
-pub fn predict(root: &Root, main: u32, identity: &Identity, host: Option<u32>) -> Option<Stop> {
+/// `main`: the container's main process; `host`: the host's PID namespace;
+/// `freezer`: what freezes it. `None` if the process is gone.
+pub fn predict(
+    root: &Root,
+    main: u32,
+    identity: &Identity,
+    host: Option<u32>,
+    freezer: Option<&Freezer>,
+) -> Option<Stop> {
     let text = root.text(format!("/proc/{main}/status"))?;
     let status = Status::parse(&text)?;
     let numbers = process::ns_pids(root, main)?;
@@ -104,7 +122,15 @@ pub fn predict(root: &Root, main: u32, identity: &Identity, host: Option<u32>) -
     let is_init = level > 0 && nr == 1;
     let has = |set: u64| signals::contains(set, signal);
     let awaited = waits_for(root, main).unwrap_or(0);
-    let mut situation = Situation {
+    let is_stopped = status.state == 'T';
+    let frozen = match freezer.map(|by| by.version) {
+        None => Frozen::No,
+        Some(1) => Frozen::V1,
+        Some(_) => Frozen::V2,
+    };
+    let unkillable = if is_init { SIGNAL_UNKILLABLE } else { 0 };
+    let stopped = if is_stopped { SIGNAL_STOP_STOPPED } else { 0 };
+    let before = Situation {
         sig: signal,
         code: si::USER,
         info: Info::Pointer,
@@ -128,7 +154,7 @@ pub fn predict(root: &Root, main: u32, identity: &Identity, host: Option<u32>) -
             level,
             nr,
             pf_flags: 0,
-            signal_flags: if is_init { SIGNAL_UNKILLABLE } else { 0 },
+            signal_flags: unkillable | stopped,
             group_exit_code: 0,
             exit_state: 0,
             live: u32::from(!status.is_dead()),
@@ -144,22 +170,31 @@ pub fn predict(root: &Root, main: u32, identity: &Identity, host: Option<u32>) -
             real_blocked: has(awaited),
             ptraced: status.tracer != 0,
             core_dump: false,
-            frozen: Frozen::No,
+            frozen,
             was_dying: super::Task::read(root, main).is_some_and(|task| task.is_exiting()),
         },
         pdeath_signal: 0,
         oom_victim: false,
     };
-    let mut decision = generate::decide(&situation, &mut Walk::off());
-    if decision.reason == Reason::ModelDisagrees {
-        situation.result = TraceResult::Delivered;
-        decision = generate::decide(&situation, &mut Walk::off());
-    }
+    let situation = foresee::generated(&before, false);
+    let decision = generate::decide(&situation, &mut Walk::off());
+    let hold = match (is_stopped, frozen) {
+        (true, _) => Some(Reason::Stopped),
+        (false, Frozen::No) => None,
+        (false, _) => Some(Reason::Frozen),
+    };
+    // To the kernel these are in the queue of somebody who asked for them there; but
+    // nobody takes anything from it before that.
+    let reason = match (decision.reason, hold) {
+        (Reason::Sigwait, Some(hold)) => hold,
+        (Reason::Blocked, Some(hold)) if takers::of(root, main, signal).is_some() => hold,
+        (reason, _) => reason,
+    };
     Some(Stop {
         signal,
         configured,
         outcome: decision.outcome,
-        reason: decision.reason,
+        reason,
     })
 }
 
@@ -205,8 +240,21 @@ mod tests {
 
     const HOST: u32 = 4_026_531_836;
 
+    const TERM: u64 = 1 << 14;
+
     /// The fate of SIGTERM with these sets.
     fn fate(process: Process, blocked: u64, ignored: u64, caught: u64) -> Stop {
+        fate_of(15, 'S', None, process, [blocked, ignored, caught])
+    }
+
+    /// The fate of a signal to who is in this state, or is frozen.
+    fn fate_of(
+        signal: u32,
+        state: char,
+        frozen: Option<u8>,
+        process: Process,
+        [blocked, ignored, caught]: [u64; 3],
+    ) -> Stop {
         let tree = Tree::new();
         tree.process(&process);
         let numbers = if process.ns_pid == process.pid {
@@ -217,18 +265,28 @@ mod tests {
         tree.file(
             &format!("/proc/{}/status", process.pid),
             &format!(
-                "State:\tS (sleeping)\nNSpid:\t{numbers}\nTracerPid:\t0\nSigBlk:\t{blocked:016x}\n\
+                "State:\t{state}\nNSpid:\t{numbers}\nTracerPid:\t0\nSigBlk:\t{blocked:016x}\n\
                  SigIgn:\t{ignored:016x}\nSigCgt:\t{caught:016x}\n"
             ),
         );
-        let identity = Identity::new(Runtime::Docker);
-        predict(&tree.root(), process.pid, &identity, Some(HOST)).expect("it is there")
+        let mut identity = Identity::new(Runtime::Docker);
+        identity.stop_signal = Some(signal).filter(|signal| *signal != 15);
+        let freezer = frozen.map(|version| Freezer {
+            version,
+            cgroup: "/docker/x".to_owned(),
+            file: None,
+            thaw: "0",
+        });
+        let freezer = freezer.as_ref();
+        predict(&tree.root(), process.pid, &identity, Some(HOST), freezer).expect("it is there")
+    }
+
+    fn init() -> Process {
+        Process::init(100, "app", 4001, "/")
     }
 
     #[test]
     fn of_an_init() {
-        let init = || Process::init(100, "app", 4001, "/");
-        const TERM: u64 = 1 << 14;
         for (blocked, ignored, caught, reason, is_lost) in [
             (0, 0, 0, Reason::UnkillableInit, true),
             (0, 0, TERM, Reason::Handler, false),
@@ -255,6 +313,65 @@ mod tests {
     }
 
     #[test]
+    fn of_who_is_stopped() {
+        let of = |process, sets| fate_of(15, 'T', None, process, sets);
+        let stop = of(init(), [0, 0, TERM]);
+        assert_eq!(
+            (stop.outcome, stop.reason),
+            (Outcome::Queued, Reason::Stopped)
+        );
+        assert_eq!(stop.words(), "waits: it is stopped");
+        let would = stop.would();
+        assert_eq!(would.as_deref(), Some("would wait until it is continued"));
+        // What is dropped does not wait for anything, and what is blocked not for that.
+        assert_eq!(of(init(), [0; 3]).reason, Reason::UnkillableInit);
+        assert_eq!(of(init(), [0, TERM, 0]).reason, Reason::Ignored);
+        assert_eq!(of(init(), [TERM, 0, TERM]).reason, Reason::Blocked);
+        // It does not even end whom it would end.
+        let agent = || Process::new(100, "agent");
+        assert_eq!(of(agent(), [0; 3]).reason, Reason::Stopped);
+        let kill = |process| fate_of(9, 'T', None, process, [0; 3]);
+        assert_eq!(kill(init()).reason, Reason::ForcedOnInit);
+        assert_eq!(kill(agent()).reason, Reason::Kill);
+        assert_eq!(kill(init()).words(), "ends it");
+    }
+
+    #[test]
+    fn of_who_is_frozen() {
+        let of =
+            |signal, version, process, sets| fate_of(signal, 'S', Some(version), process, sets);
+        let agent = || Process::new(100, "agent");
+        for version in [1, 2] {
+            let stop = of(15, version, init(), [0, 0, TERM]);
+            assert_eq!(
+                (stop.outcome, stop.reason),
+                (Outcome::Queued, Reason::Frozen)
+            );
+            assert_eq!(stop.words(), "waits: it is frozen");
+            assert_eq!(
+                stop.would().as_deref(),
+                Some("would wait until it is thawed")
+            );
+            assert_eq!(
+                of(15, version, init(), [0; 3]).reason,
+                Reason::UnkillableInit
+            );
+        }
+        // A group's death reaches who is frozen by v2, and who is frozen by v1 not.
+        for (signal, process, v2) in [
+            (9, init(), Reason::ForcedOnInit),
+            (9, agent(), Reason::Kill),
+            (15, agent(), Reason::DefaultTerminate),
+        ] {
+            assert_eq!(
+                of(signal, 1, process.clone(), [0; 3]).reason,
+                Reason::Frozen
+            );
+            assert_eq!(of(signal, 2, process, [0; 3]).reason, v2);
+        }
+    }
+
+    #[test]
     fn which_signal() {
         let mut identity = Identity::new(Runtime::Lxc);
         let plain = Status::default();
@@ -272,11 +389,10 @@ mod tests {
 
     #[test]
     fn every_prediction_is_one_that_the_model_explains() {
-        for set in [0, u64::MAX, 1 << 14] {
-            for caught in [0, u64::MAX] {
-                for ignored in [0, u64::MAX] {
-                    let process = Process::init(100, "app", 4001, "/");
-                    let stop = fate(process, set, ignored, caught);
+        for sets in (0..8).map(|bits| [1, 2, 4].map(|bit| (bits & bit) / bit * u64::MAX)) {
+            for (state, frozen) in [('S', None), ('T', None), ('S', Some(1)), ('T', Some(2))] {
+                for signal in [15, 3, 28, 37] {
+                    let stop = fate_of(signal, state, frozen, init(), sets);
                     assert_ne!(stop.reason, Reason::ModelDisagrees);
                 }
             }

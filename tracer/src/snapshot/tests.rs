@@ -92,6 +92,21 @@ fn a_joiner_and_one_without_a_namespace() {
 }
 
 #[test]
+fn who_is_frozen_by_a_cgroup_above() {
+    let tree = machine();
+    tree.file(
+        "/proc/1/mountinfo",
+        "31 1 0:27 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n",
+    );
+    tree.file("/sys/fs/cgroup/docker/cgroup.freeze", "1\n");
+    let handles = "State:\tS\nNSpid:\t100\t1\nSigBlk:\t0\nSigIgn:\t0\nSigCgt:\t4000\n";
+    tree.file("/proc/100/status", handles);
+    let rows = containers(&tree.root());
+    let web = rows.iter().find(|row| row.name == "web").expect("listed");
+    assert_eq!(web.stop_words(), "SIGTERM waits: it is frozen");
+}
+
+#[test]
 fn a_namespace_inside_of_a_container_is_listed_by_itself() {
     let tree = machine();
     tree.process(&Process::init(400, "inner", 4100, &format!("/docker/{ID}")).child_of(101));

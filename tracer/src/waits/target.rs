@@ -9,7 +9,7 @@ use super::{Holder, Named, Scene, Status, Verdict, judge};
 use crate::container::{Identity, Pattern, Root, Wanted, process};
 use crate::record::{Runtime, Timestamp};
 use crate::snapshot::stop::{self, Stop};
-use crate::snapshot::{self, Dead, Row, Task};
+use crate::snapshot::{self, Dead, Row, Task, freezer};
 
 /// No PID is above it (`PID_MAX_LIMIT` of include/linux/threads.h).
 const PID_MAX: u32 = 4 << 20;
@@ -246,14 +246,11 @@ impl Verdict {
     }
 }
 
-/// What a SIGTERM would meet; a freezer's cgroup keeps it from there, and is told by
-/// itself.
+/// What a SIGTERM would meet.
 fn sigterm(root: &Root, pid: u32) -> Option<Stop> {
-    let mut task = Task::read(root, pid)?;
-    task.look_closer(root);
+    let freezer = freezer::of(root, pid);
     let plain = Identity::new(Runtime::Unknown);
-    let stop = stop::predict(root, pid, &plain, process::host_ns(root))?;
-    (task.freezer.is_none() || stop.is_lost()).then_some(stop)
+    stop::predict(root, pid, &plain, process::host_ns(root), freezer.as_ref())
 }
 
 /// The time of day.
