@@ -169,12 +169,13 @@ fn a_hung_socket_changes_no_events_latency() -> Outcome {
         worst(&without),
         without.len(),
     );
-    // Far less than a socket is waited for.
     assert!(
         hung < 2 * free + slow(Duration::from_millis(2)),
         "ratio {ratio:.2}"
     );
-    assert!(worst(&with) < slow(PATIENCE / 3), "{:?}", worst(&with));
+    // One that waited for the socket would have waited this long; a machine without
+    // a processor to spare delays single ones by half of it.
+    assert!(worst(&with) < slow(PATIENCE), "{:?}", worst(&with));
     Ok(())
 }
 
