@@ -13,9 +13,12 @@ use super::super::{Identity, Root};
 /// meanwhile is found when it is asked again.
 const FRESH: Duration = Duration::from_secs(1);
 
+/// What was seen last, and when.
+type Seen = Mutex<Option<(Instant, Arc<Members>)>>;
+
 /// Who is where, as it was seen last.
 #[derive(Debug, Default)]
-pub struct Inside(Arc<Mutex<Option<(Instant, Arc<Members>)>>>);
+pub struct Inside(Arc<Seen>);
 
 impl Inside {
     /// Begins to look. Must be called on a Tokio runtime.
@@ -29,7 +32,7 @@ impl Inside {
 }
 
 /// Reads /proc alone, which does not hang: so others may wait for the lock.
-fn members(root: &Root, seen: &Mutex<Option<(Instant, Arc<Members>)>>) -> Arc<Members> {
+fn members(root: &Root, seen: &Seen) -> Arc<Members> {
     let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some((at, members)) = &*seen
         && at.elapsed() < FRESH
