@@ -22,8 +22,9 @@ fn of_the_actor(name: &str) -> Option<Masks> {
         "tini" | "tini -g" => programs::TINI,
         "dumb-init" => programs::DUMB_INIT,
         "catatonit" => programs::CATATONIT,
-        // Asking for SIGTERM, which the runtime handles anyway, changes no mask.
-        "Go without Notify" | "Go with Notify" => programs::GO,
+        // With Notify Go's runtime blocks signals in whichever thread it likes, and
+        // changes what it catches of the C library's own: no actor plays that.
+        "Go without Notify" => programs::GO,
         _ => return None,
     })
 }
