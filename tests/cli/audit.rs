@@ -95,9 +95,16 @@ fn what_a_stop_would_do() -> Outcome {
     let behind_nohup = server(&nohup)?;
     deaf.sigwait(&[SIGTERM], Duration::from_secs(120))?;
 
+    // An init behind the first: what that one does is its own affair.
+    let outer = init(&arena, "tini")?;
+    let inner = outer.spawn_child("tini")?;
+    server(&inner)?;
+    inner.sigwait(&[SIGTERM], Duration::from_secs(120))?;
+    outer.sigwait(&[SIGTERM], Duration::from_secs(120))?;
+
     let audits = audits(
         &[
-            &app, &shell, &handles, &ignores, &blocks, &reads, &tini, &deaf,
+            &app, &shell, &handles, &ignores, &blocks, &reads, &tini, &deaf, &outer,
         ],
         &["--settle", "5200ms"],
     )?;
@@ -110,6 +117,7 @@ fn what_a_stop_would_do() -> Outcome {
         of_reads,
         of_tini,
         of_deaf,
+        of_outer,
     ] = audits.as_slice()
     else {
         anyhow::bail!("{audits:#?}");
@@ -138,6 +146,9 @@ fn what_a_stop_would_do() -> Outcome {
     assert_eq!(of_deaf["ends"], "by_sigkill", "{of_deaf:#}");
     let cut_off = &of_deaf["cut_off"][0]["pid"];
     assert_eq!(cut_off, behind_nohup.pid(), "{of_deaf:#}");
+
+    found(of_outer, &[]);
+    assert_eq!(of_outer["perhaps_cut_off"], 1, "{of_outer:#}");
 
     // And so it is: the signal does nothing, and SIGKILL takes the server along.
     app_of_shell.caught(SIGTERM)?;

@@ -20,8 +20,8 @@ use crate::waits::{Advice, brief, process_words};
 pub enum Effect {
     /// It ends by it at once.
     Ends,
-    /// It has a handler, or blocks it and may read it: what it does then is its own
-    /// affair.
+    /// It has a handler, or blocks it and may read it, or waits for it: what it does
+    /// then is its own affair.
     Own,
     /// Nothing: it ignores it.
     Ignored,
@@ -51,7 +51,7 @@ pub fn effect(task: &Task, signal: u32) -> Effect {
     let status = &task.status;
     if !contains(KERNEL_ONLY, signal) {
         // In the kernel's order: what is blocked is not thrown away.
-        if contains(status.blocked | status.caught, signal) {
+        if contains(status.blocked | status.caught | task.awaited, signal) {
             return Effect::Own;
         }
         if contains(status.ignored, signal) {
@@ -229,6 +229,9 @@ mod tests {
             assert_eq!(of(with(0, 0, set)), Effect::Own, "{signal}");
             assert_eq!(of(with(0, set, 0)), Effect::Ignored, "{signal}");
             assert_eq!(of(with(set, set, 0)), Effect::Own, "{signal}");
+            let mut waits = with(0, 0, 0);
+            waits.awaited = set;
+            assert_eq!(of(waits), Effect::Own, "{signal}");
         }
         // Of these nobody has a say.
         for (signal, effect_of) in [(SIGKILL, Effect::Ends), (SIGSTOP, Effect::Stops)] {

@@ -9,7 +9,7 @@ use super::inits::Settings;
 use super::{Audit, judge};
 use crate::container::{Root, Wanted, process};
 use crate::snapshot::takers::{self, Taker};
-use crate::snapshot::{self, Dead, Row, Task};
+use crate::snapshot::{self, Dead, Row, Task, stop};
 use crate::waits::has_keeper;
 use crate::waits::scene::now_ticks;
 use crate::waits::target;
@@ -152,7 +152,13 @@ impl<'a> Everybody<'a> {
                 main.look_closer(root);
                 main
             });
-        let others = self.others(&row, main_pid);
+        let mut others = self.others(&row, main_pid);
+        for task in &mut others {
+            // Another init, say, behind the first.
+            if Some(task.status.ppid) == main_pid {
+                task.awaited = stop::waits_for(root, task.pid).unwrap_or(0);
+            }
+        }
         let dead = others.iter().filter(|task| task.is_dead());
         let parents: BTreeSet<u32> = dead.map(|task| task.status.ppid).collect();
         let parents = parents.into_iter().filter_map(|pid| self.find(pid));

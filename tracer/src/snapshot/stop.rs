@@ -219,7 +219,7 @@ fn stop_signal(identity: &Identity, status: &Status) -> (u32, bool) {
 /// The signals that the main thread waits for in sigtimedwait(2): what it
 /// passed is in its own memory. `None` where it does not wait, or where this
 /// may not be read.
-fn waits_for(root: &Root, pid: u32) -> Option<u64> {
+pub fn waits_for(root: &Root, pid: u32) -> Option<u64> {
     use std::os::unix::fs::FileExt as _;
     let text = root.text(format!("/proc/{pid}/syscall"))?;
     let mut fields = text.split_ascii_whitespace();

@@ -33,6 +33,9 @@ pub struct Task {
     pub start_ticks: u64,
     pub flags: u64,
     pub status: Status,
+    /// What its main thread waits for in sigwait, where it was looked at: meanwhile
+    /// that is not blocked.
+    pub awaited: u64,
     /// What freezes it.
     pub freezer: Option<Freezer>,
     /// Those that are not dead, where they were looked at.
