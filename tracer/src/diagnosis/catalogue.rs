@@ -210,7 +210,7 @@ catalogue! {
         proof ["wrong_stop_signal" "another_stop_signal_than_it_handles"];
     Pid1ShellWrapper "PID1_SHELL_WRAPPER" by lost::shell_wrapper
         "PID 1 is a shell without a trap, and the application is its child: the stop signal is dropped at the shell."
-        if "a stop signal dropped by `unkillable_init`, PID 1 has the name of a shell or of a script (`*.sh`, `entrypoint`), and there were other processes in its namespace"
+        if "a stop signal dropped by `unkillable_init`, PID 1 has the name of a shell or of a script (`*.sh`, `entrypoint`), and there were other processes in its namespace, or nobody knows yet: it lives on"
         fix "Start the application with exec in the script, or use the exec form of ENTRYPOINT, so that it is PID 1 itself."
         proof ["ten_second_stop" "a_shell_as_pid1"];
     CtrlCDropped "CTRL_C_DROPPED" by lost::ctrl_c
