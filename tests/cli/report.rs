@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::{Context as _, ensure};
 use serde_json::{Value, json};
@@ -20,10 +21,17 @@ const HOUR: u64 = 2;
 /// The records of the stop: SIGTERM for a shell without a handler, SIGKILL two
 /// seconds later, and three workers that die with it.
 fn of_the_stop() -> anyhow::Result<Vec<Value>> {
-    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/import/stop.zst");
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let nth = COUNT.fetch_add(1, Ordering::Relaxed);
+    // In a guest the sources are not there.
+    let file = format!("sigwhy-stop-{}-{nth}.zst", std::process::id());
+    let file = std::env::temp_dir().join(file);
+    fs::write(&file, include_bytes!("../import/stop.zst"))?;
     let output = sigwhy()
-        .args(["replay", "--format", "json", "--all", file])
+        .args(["replay", "--format", "json", "--all"])
+        .arg(&file)
         .output()?;
+    fs::remove_file(&file)?;
     let err = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "{}: {err}", output.status);
     let inode = |record: &Value, at: &str| record.pointer(at).and_then(Value::as_u64);
