@@ -38,7 +38,7 @@ usage: cargo xtask COMMAND
   build [--debug]                    build sigwhy and print where it is
   demo                               build, then show why `kill 1` in a container does nothing
   run -- ARGS                        build, then run `sigwhy ARGS` as root
-  test [--full] [--deny] [--no-vm] [--no-runtimes] [--no-browser] [--seed S] [FILTER]
+  test [--full] [--deny] [--no-vm] [--no-runtimes] [--no-browser] [--seed S] [--report FILE] [FILTER]
                                      every check that CI makes; FILTER: only matching tests
   fuzz-kernel [--runs N] [--seed S]  compare the model with this kernel on random signals
   runtimes up|run|test|status|down   sigwhy on real containers (docs/runtimes.md)

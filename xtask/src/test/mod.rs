@@ -4,10 +4,11 @@
 //! All of it is built in the release profile, so that the eBPF side and the
 //! dependencies are built once for the tests and for use.
 
+use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
 use crate::args::Args;
-use crate::failure::Result;
+use crate::failure::{Context as _, Result};
 use crate::runtimes::suite;
 use crate::vm::kernels::{self, Choice, Kernel};
 use crate::vm::matrix::{self, Matrix};
@@ -21,10 +22,10 @@ pub mod target;
 use report::Report;
 
 /// What guests play of the tests: what the kernel does with signals, case by
-/// case, and the lessons about it. The command line and what it costs are the
-/// same on every kernel, take most of an emulated suite's time, and are left to
-/// `vm test` and `--full`.
-const IN_GUESTS: &[&str] = &["cases::", "lab::all_of_them"];
+/// case, the lessons about it, and what the programs cost its verifier. The command
+/// line is the same on every kernel, takes most of an emulated suite's time, and is
+/// left to `vm test` and `--full`.
+const IN_GUESTS: &[&str] = &["cases::", "lab::all_of_them", "cli::instructions::"];
 
 /// How much longer `--full` fuzzes.
 const FULL_FUZZ_FACTOR: u64 = 20;
@@ -42,6 +43,8 @@ struct Wanted {
     /// Only tests whose name holds this, here, and no other check.
     filter: Option<String>,
     seed: u64,
+    /// Where a table of tests, kernels and ways goes.
+    table: Option<PathBuf>,
 }
 
 /// The command.
@@ -56,6 +59,11 @@ pub fn run(ws: &Workspace, args: &mut Args) -> Result<ExitCode> {
         seed: args
             .number("--seed")?
             .unwrap_or_else(fuzz_kernel::seed_of_today),
+        table: args
+            .value("--report")?
+            .map(std::path::absolute)
+            .transpose()
+            .context(|| "--report".into())?,
         filter: args.positional(),
     };
     args.finish()?;
@@ -146,7 +154,8 @@ fn kernel_tiers(ws: &Workspace, wanted: &Wanted, report: &mut Report) {
             guests = kernels;
             report.stage("other kernels", || {
                 matrix.images(&guests)?;
-                matrix.guests(&guests, &ladder::GUEST.iter().collect::<Vec<_>>(), None)
+                let ladders: Vec<_> = ladder::GUEST.iter().collect();
+                matrix.guests(&guests, &ladders, wanted.table.as_deref())
             });
             if wanted.full {
                 report.stage("systemd guest", || docker::play(ws, None, &[]));

@@ -51,8 +51,9 @@ impl Table {
     pub fn markdown(&self) -> String {
         let mut text = String::from(
             "# The same truth on every kernel, by every way to attach\n\n\
-             Written by `cargo xtask vm test --report docs/matrix.md`; [vm.md](vm.md) says how it is run. `here` is the \
-             machine that ran it.\nA column is one run of the whole suite with the real tracer attached in that way and \
+             Written by `cargo xtask test --report docs/matrix.md`, which plays in guests what depends on the kernel \
+             ([vm.md](vm.md));\n`cargo xtask vm test --report FILE` plays all there. `here` is the \
+             machine that ran it.\nA column is one run of the suite with the real tracer attached in that way and \
              no other; the best way is\ntaken for the hooks that are not named.\n",
         );
         self.runs_of_all(&mut text);
