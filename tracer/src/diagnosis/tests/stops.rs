@@ -1,6 +1,7 @@
 //! Stop signals: dropped, ignored, waiting, handled to no avail.
 
 use super::*;
+use crate::record::Diagnosis;
 
 #[test]
 fn no_handler() {
@@ -105,6 +106,34 @@ fn ten_second_stop() {
     // A shell alone wraps nobody.
     let alone = super::ids(ten_seconds("sh", &[]));
     assert_eq!(alone, ["PID1_NO_HANDLER", "GRACE_EXPIRED_KILL"]);
+}
+
+#[test]
+fn a_shell_that_lives_on_may_run_nothing() {
+    let diagnoses = |tape: &Tape| -> Vec<Diagnosis> {
+        let told = episodes(tape).into_iter();
+        told.flat_map(|episode| episode.diagnoses).collect()
+    };
+    // docker run -it IMAGE sh, and a docker stop from another terminal.
+    let alone = diagnoses(&Tape::new("sh").dropped(15, From::Runtime));
+    let [found] = alone.as_slice() else {
+        panic!("{alone:#?}");
+    };
+    assert_eq!(found.id, "PID1_SHELL_WRAPPER");
+    assert!(!found.complete && found.uncertain.is_some(), "{found:#?}");
+    assert!(found.summary.contains("what it may run"), "{found:#?}");
+
+    let wraps = Tape::new("sh")
+        .named(2, "server")
+        .dropped(15, From::Runtime)
+        .handled(10, From::Member(2), 2);
+    let wraps = diagnoses(&wraps);
+    let [found] = wraps.as_slice() else {
+        panic!("{wraps:#?}");
+    };
+    assert_eq!(found.id, "PID1_SHELL_WRAPPER");
+    assert_eq!(found.uncertain, None, "{found:#?}");
+    assert!(found.summary.contains("is its child"), "{found:#?}");
 }
 
 #[test]

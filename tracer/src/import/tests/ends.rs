@@ -48,16 +48,17 @@ fn the_end_of_a_crowded_namespace_takes_no_longer_than_its_text() {
     assert!(took < std::time::Duration::from_secs(20), "{took:?}");
 }
 
+/// SIGTERM for `app`, pid 8, which has a handler.
+fn a_handler_takes_sigterm() -> String {
+    let sent = generate("runc", 7, 1, 15, ("app", 8), 0);
+    let taken = "signal:signal_deliver: sig=15 errno=0 code=0 sa_handler=55d0c0 sa_flags=4000000";
+    sent + &line("app", 8, 50, taken)
+}
+
 #[test]
 fn a_graceful_end_is_one() {
     let text = [
-        generate("runc", 7, 1, 15, ("app", 8), 0),
-        line(
-            "app",
-            8,
-            50,
-            "signal:signal_deliver: sig=15 errno=0 code=0 sa_handler=55d0c0 sa_flags=4000000",
-        ),
+        a_handler_takes_sigterm(),
         line(
             "app",
             8,
@@ -84,13 +85,7 @@ fn a_graceful_end_is_one() {
 #[test]
 fn a_handler_that_does_not_exit_is_known_by_the_delivery() {
     let text = [
-        generate("runc", 7, 1, 15, ("app", 8), 0),
-        line(
-            "app",
-            8,
-            50,
-            "signal:signal_deliver: sig=15 errno=0 code=0 sa_handler=55d0c0 sa_flags=4000000",
-        ),
+        a_handler_takes_sigterm(),
         generate("runc", 7, 900_000, 9, ("app", 8), 0),
         line(
             "app",
